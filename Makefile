@@ -1,0 +1,108 @@
+# The whole project from here: `make help`. CONTRIBUTING.md has the same steps without make.
+.DELETE_ON_ERROR:
+.NOTPARALLEL: # prose goes over before the notebooks are checked
+
+PYTHON = python3
+BIN = .venv/bin
+PY = $(BIN)/python
+# An index with CPU builds of torch, a tenth of the size, for Linux without a GPU (README.md); empty: where pip looks for all else.
+TORCH_INDEX =
+PORT = 8000
+FROM =
+BUILD = $(BIN)/jupyter-book build . -W --keep-going --quiet
+
+# what make runs is the same everywhere: one thread, no progress bars
+export TALWEG_BATCH = 1
+export OMP_NUM_THREADS = 1
+export PIP_DISABLE_PIP_VERSION_CHECK = 1
+
+.PHONY: help site html serve pdf notebooks prose nbcheck copy-code bench check test lock catalogs clean
+
+help:
+	@echo "make site        install into .venv, check the notebooks, build the site"
+	@echo "make html        build the site without that check: seconds after a small edit"
+	@echo "make serve       build, then serve on http://localhost:$(PORT)/"
+	@echo "make pdf         check the notebooks, build the site and four PDFs (needs TeX and Chromium, see README.md)"
+	@echo "make notebooks   bring each .ipynb into step with its .md; run those whose code changed"
+	@echo "make copy-code FROM=es   copy the code cells of one edition to the others"
+	@echo "make check       lint, parity, style, fast tests: about a minute"
+	@echo "make test        all that CI runs"
+	@echo "make bench       measure against other libraries: benchmarks/results.json"
+	@echo "make catalogs    collect the words drawn by code; compile the catalogs"
+	@echo "make lock        write requirements.lock from what .venv holds"
+	@echo "make clean       remove what was built (.venv stays)"
+
+.venv/.installed: requirements.lock pyproject.toml _ext/pyproject.toml
+	@$(PYTHON) -c 'import sys; ok = sys.version_info >= (3, 11); \
+	  sys.exit(None if ok else "error: Python >= 3.11 is needed, %s is %s: make PYTHON=python3.11 …" \
+	  % (sys.executable, sys.version.split()[0]))'
+	@test -x $(PY) || $(PYTHON) -m venv .venv || { echo "error: python3-venv is missing"; rm -rf .venv; exit 1; }
+	@test -z "$(TORCH_INDEX)" || $(PY) -c 'import torch' 2>/dev/null || \
+	  $(PY) -m pip install --quiet --no-compile --no-deps --retries 0 --timeout 15 --index-url $(TORCH_INDEX) \
+	    $$(grep -E '^torch(vision)?==' requirements.lock) 2>/dev/null || \
+	  echo "no CPU build of torch from $(TORCH_INDEX); taking what the default index has"
+	$(PY) -m pip install --quiet --no-compile --requirement requirements.lock
+	$(PY) -m pip install --quiet --no-deps --no-build-isolation --editable . --editable _ext
+	@touch $@
+
+site: .venv/.installed prose nbcheck
+	@$(BUILD)
+	@$(PY) -c 'import pathlib; print("\nThe site:", pathlib.Path("_build/html/index.html").resolve().as_uri())'
+
+html: .venv/.installed prose
+	@$(BUILD)
+	@$(PY) -c 'import pathlib; print("\nThe site:", pathlib.Path("_build/html/index.html").resolve().as_uri())'
+
+serve: html
+	$(PY) -m http.server $(PORT) --bind 127.0.0.1 --directory _build/html
+
+pdf: site
+	$(PY) -m talweg_site.pdf
+
+notebooks: .venv/.installed
+	@$(PY) -m talweg_site.notebooks
+
+# a typo mended in an .md reaches the site without running anything; changed code is an error here
+prose: .venv/.installed
+	@$(PY) -m talweg_site.notebooks --prose-only
+
+nbcheck: .venv/.installed
+	@$(PY) -m talweg_site.nbcheck
+
+copy-code: .venv/.installed
+	@test -n "$(FROM)" || { echo "error: say which edition has the right code: make copy-code FROM=es"; exit 1; }
+	@$(PY) -m talweg_site.parity copy-code --from $(FROM)
+
+bench: .venv/.installed
+	$(PY) -m pip install --quiet --editable '.[bench]'
+	$(PY) -m benchmarks
+
+check: .venv/.installed
+	$(BIN)/ruff check .
+	$(PY) -m talweg_site.parity
+	$(PY) -m talweg_site.style
+	$(PY) -m pytest -q -n 2 --dist worksteal -m "not slow and not browser and not gpu" \
+	  --ignore tests/lib/optimizers tests/lib tests/chapters
+
+test: .venv/.installed
+	$(BIN)/ruff check .
+	$(PY) -m talweg_site.parity
+	$(MAKE) pdf
+	$(PY) -m pytest -n 2 --dist loadscope tests
+
+lock: .venv/.installed
+	$(PY) -m talweg_site.lock
+
+BABEL = $(BIN)/pybabel --quiet
+catalogs: .venv/.installed
+	@mkdir -p _build
+	$(BABEL) extract --keywords "_ N_ gettext ngettext:1,2" --no-location --sort-output --omit-header \
+	  --output-file _build/talweg.pot lib/talweg
+	$(BABEL) update --no-fuzzy-matching --ignore-obsolete --ignore-pot-creation-date --width 120 \
+	  --domain talweg --input-file _build/talweg.pot --output-dir lib/talweg/locale
+	$(BABEL) compile --domain talweg --directory lib/talweg/locale
+	$(BABEL) compile --domain sphinx --directory locale
+
+clean:
+	rm -rf _build node_modules .pytest_cache .ruff_cache .hypothesis
+	find lib _ext tests -name __pycache__ -type d -prune -exec rm -rf {} +

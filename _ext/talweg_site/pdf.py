@@ -1,0 +1,156 @@
+"""The printed book: `python -m talweg_site.pdf` writes `_build/pdf/talweg-<lang>.pdf` for each edition.
+
+The same sources as the site. Figures that a page draws are photographed from the built site; so build that first
+(`make pdf` does). A PDF that fails leaves the one before it in place.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from pathlib import Path
+
+from sphinx.application import Sphinx
+
+from talweg_site import latex, latex_run, photographs
+from talweg_site.editions import EDITIONS, find_root
+from talweg_site.latex_cells import driven_figures, read_notebook
+from talweg_site.latex_fonts import FontError, fallback_package, make_fonts
+from talweg_site.page import build_date
+from talweg_site.site import JUPYTER_BOOK
+
+WORKERS = 2
+TOO_WIDE = 12.0  # points by which a line may stick out without a word about it
+
+
+class PdfError(RuntimeError):
+    """An edition could not be printed."""
+
+
+def setup(app: Sphinx) -> None:
+    """Change how an edition is written, in the builds that this program starts."""
+    latex.setup(app)
+
+
+def pages(root: Path, code: str) -> list[Path]:
+    """The notebooks of an edition."""
+    return sorted((root / "chapters" / code).glob("*.ipynb"))
+
+
+def build_site(root: Path) -> None:
+    """Build the site where it is missing."""
+    if (root / "_build" / "html" / "index.html").exists():
+        return
+    command = [sys.executable, "-c", JUPYTER_BOOK, "build", str(root), "--quiet"]
+    if subprocess.run(command, cwd=root).returncode:
+        raise PdfError("the site, from which figures are photographed, could not be built")
+
+
+def photograph_all(root: Path, codes: list[str], work: Path) -> None:
+    """Photographs of the driven figures of all editions, and the title image."""
+    site = root / "_build" / "html"
+    with photographs.serve(site) as address, photographs.browser() as driver:
+        for code in codes:
+            target = _fresh(work / code / "photographs")
+            for page in pages(root, code):
+                if figures := driven_figures(read_notebook(page)):
+                    if not (site / code / f"{page.stem}.html").exists():
+                        raise PdfError(f"{code}/{page.stem}.html is not in _build/html: build the site (make html)")
+                    url = f"{address}/{code}/{page.stem}.html"
+                    photographs.photograph_page(driver, url, figures, target, page.stem)
+        image = root / "_assets" / "title.svg"
+        if image.exists():
+            photographs.picture_to_pdf(driver, image, work / "title.pdf")
+
+
+def _fresh(folder: Path) -> Path:
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    return folder
+
+
+def write_latex(root: Path, code: str, work: Path) -> Path:
+    """The TeX file of an edition, with all it includes beside it."""
+    out = _fresh(work / code / "sphinx")
+    command = [sys.executable, "-c", JUPYTER_BOOK, "build", str(root / "chapters" / code), "--builder", "latex"]
+    command += ["--config", str(root / "_config.yml"), "--toc", str(root / "_toc.yml"), "--path-output", str(out)]
+    command += ["--all", "-W", "--keep-going"]
+    environment = {**os.environ, latex.FONTS: str(work / "fonts"), "PYTHONIOENCODING": "utf-8"}
+    environment[latex.PHOTOGRAPHS] = str(work / code / "photographs")
+    result = subprocess.run(command, cwd=root, env=environment, capture_output=True, encoding="utf-8")
+    if result.returncode:
+        lines = (result.stdout + result.stderr).splitlines()
+        telling = [line for line in lines if "WARNING" in line or "ERROR" in line or "rror:" in line]
+        raise PdfError(f"{code}: writing LaTeX failed\n" + "\n".join(telling or lines[-30:]))
+    tex = out / "_build" / "latex" / "talweg.tex"
+    written = tex.read_text(encoding="utf-8") + (tex.parent / "talwegnames.sty").read_text(encoding="utf-8")
+    fallback = fallback_package(written, work / "fonts", chinese=code == "zh")
+    (tex.parent / "talwegfallback.sty").write_text(fallback, encoding="utf-8")
+    if (work / "title.pdf").exists():
+        shutil.copy2(work / "title.pdf", tex.parent / "title.pdf")
+    return tex
+
+
+def print_edition(root: Path, code: str, work: Path) -> str:
+    """Make one PDF; returns a line about it."""
+    start = time.monotonic()
+    tex = write_latex(root, code, work)
+    midnight = datetime.combine(build_date(), datetime.min.time(), UTC)
+    log = latex_run.run_xelatex(tex, int(os.environ.get("SOURCE_DATE_EPOCH") or midnight.timestamp()))
+    problems = [f"missing glyph: {line}" for line in latex_run.missing_characters(log)]
+    problems += [f"undefined reference: {name}" for name in latex_run.undefined_references(log)]
+    if problems:
+        raise PdfError(f"{code}: {tex.with_suffix('.log')}\n" + "\n".join(f"  {line}" for line in problems))
+    target = root / "_build" / "pdf" / f"talweg-{code}.pdf"
+    waiting = target.with_suffix(".part")
+    shutil.copy2(tex.with_suffix(".pdf"), waiting)
+    waiting.replace(target)
+    wide = latex_run.overfull(log, TOO_WIDE)
+    report = {"overfull": wide, "seconds": round(time.monotonic() - start, 1)}
+    (work / code / "report.json").write_text(json.dumps(report, indent=1), encoding="utf-8")
+    note = f", {len(wide)} lines stick out by more than {TOO_WIDE:g} pt" if wide else ""
+    return f"{target.relative_to(root)}  {target.stat().st_size // 1000} KB, {report['seconds']} s{note}"
+
+
+def make(root: Path, codes: list[str]) -> None:
+    """Print the editions `codes`. Raises PdfError, LatexError, FontError or PhotographError."""
+    latex_run.check_installed()
+    build_site(root)
+    work = root / "_build" / "print"
+    work.mkdir(parents=True, exist_ok=True)
+    (root / "_build" / "pdf").mkdir(parents=True, exist_ok=True)
+    make_fonts(root / "node_modules", work / "fonts")
+    photograph_all(root, codes, work)
+    failures = []
+    with ThreadPoolExecutor(WORKERS) as pool:
+        for future in [pool.submit(print_edition, root, code, work) for code in codes]:
+            try:
+                print(future.result(), flush=True)
+            except (PdfError, latex_run.LatexError, FontError) as error:
+                failures.append(str(error))
+    if failures:
+        raise PdfError("\n".join(failures))
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """The command line."""
+    parser = argparse.ArgumentParser(prog="python -m talweg_site.pdf", description=__doc__.splitlines()[0])
+    parser.add_argument("--lang", nargs="+", choices=list(EDITIONS), default=list(EDITIONS), help="editions to print")
+    options = parser.parse_args(arguments)
+    try:
+        make(find_root(Path.cwd()), options.lang)
+    except (PdfError, latex_run.LatexError, FontError, photographs.PhotographError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,133 @@
+"""The whole site: `jupyter-book build .` makes the landing page, then every edition in a process of its own."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import yaml
+from sphinx.application import Sphinx
+from sphinx.errors import ExtensionError
+
+from talweg_site.assets import WHOLE_SITE
+from talweg_site.editions import EDITIONS
+from talweg_site.search import build_index
+
+JUPYTER_BOOK = "from jupyter_book.cli.main import main; main()"  # the package has no __main__
+EDITION_PAGES = f"{{{','.join(EDITIONS)}}}/*.html"
+WORKERS = 2  # an edition's build is one thread of Python and about 300 MB
+
+
+def listed_pages(toc: Path) -> list[str]:
+    """Every page that the table of contents names."""
+
+    def walk(node: object) -> Iterator[str]:
+        if isinstance(node, list):
+            for item in node:
+                yield from walk(item)
+        elif isinstance(node, dict):
+            for key, value in node.items():
+                if key in ("root", "file"):
+                    yield value
+                else:
+                    yield from walk(value)
+
+    return list(walk(yaml.safe_load(toc.read_text(encoding="utf-8"))))
+
+
+def missing_pages(root: Path) -> list[str]:
+    """Paths of chapters that some edition lacks, as `chapters/<code>/<page>.md`."""
+    paths = (f"chapters/{code}/{page}.md" for page in listed_pages(root / "_toc.yml") for code in EDITIONS)
+    return [path for path in paths if not (root / path).exists()]
+
+
+def check_parity(app: Sphinx) -> None:
+    """Stop before anything is built when an edition lacks a chapter."""
+    if app.talweg_edition is not None:
+        return
+    if missing := missing_pages(app.talweg_root):
+        listing = "".join(f"\n  {path}" for path in missing)
+        raise ExtensionError(f"the editions are not complete; missing:{listing}")
+
+
+def build_edition(app: Sphinx, code: str) -> tuple[str, int, str]:
+    """Build one edition in a process of its own; return its code, exit status and output."""
+    root: Path = app.talweg_root
+    command = [sys.executable, "-c", JUPYTER_BOOK, "build", str(root / "chapters" / code)]
+    command += ["--config", str(root / "_config.yml"), "--toc", str(root / "_toc.yml")]
+    command += ["-W"] if app.warningiserror or app.keep_going else []  # Sphinx drops the first with the second
+    command += ["--keep-going"] if app.keep_going else []
+    command += ["-n"] if app.config.nitpicky else []
+    command += ["--all"] if forced(app) else []
+    environment = {**os.environ, WHOLE_SITE: "1", "PYTHONIOENCODING": "utf-8"}
+    result = subprocess.run(
+        command, cwd=root, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, encoding="utf-8"
+    )
+    return code, result.returncode, result.stdout
+
+
+def forced(app: Sphinx) -> bool:
+    """Whether `--all` was asked for (Jupyter Book passes it on as a fresh environment)."""
+    return "--all" in sys.argv
+
+
+def link_tree(source: Path, target: Path) -> None:
+    """Make `target` the same tree as `source`, with hard links where the disk can."""
+    shutil.rmtree(target, ignore_errors=True)
+    shutil.copytree(source, target, copy_function=_link, ignore=shutil.ignore_patterns(".buildinfo", ".doctrees"))
+
+
+def _link(source: str, target: str) -> None:
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copy2(source, target)
+
+
+def finish_edition(app: Sphinx, exception: Exception | None) -> None:
+    """Put the edition in its place in the site; a stand-alone one only gets its search index."""
+    if exception or app.builder.name != "html" or app.talweg_edition is None:
+        return
+    if app.keep_going and app._warncount:  # Jupyter Book would end with status 0 after -W --keep-going
+        raise ExtensionError(f"{app._warncount} warnings, treated as errors")
+    for page in Path(app.outdir).glob("*.html"):
+        if page.stem not in app.env.found_docs:
+            page.unlink()  # of a chapter that is no more; Sphinx leaves it
+    if not app.talweg_in_site:
+        build_index(Path(app.outdir), "*.html")
+        return
+    site = app.talweg_root / "_build" / "html"
+    link_tree(Path(app.outdir), site / app.talweg_edition.code)
+    if not os.environ.get(WHOLE_SITE):
+        build_index(site, EDITION_PAGES)
+
+
+def build_editions(app: Sphinx, exception: Exception | None) -> None:
+    """After the landing page: build the editions and index them."""
+    if exception or app.builder.name != "html" or app.talweg_edition is not None:
+        return
+    with ThreadPoolExecutor(WORKERS) as pool:
+        results = list(pool.map(lambda code: build_edition(app, code), EDITIONS))
+    for code, status, output in results:
+        print(f"── {code} {'─' * 60}\n{output if status else _last_lines(output)}", flush=True)
+    if failed := [code for code, status, _ in results if status]:
+        raise ExtensionError(f"building failed for: {', '.join(failed)} (messages above)")
+    build_index(Path(app.outdir), EDITION_PAGES)
+
+
+def _last_lines(output: str) -> str:
+    """Warnings and the verdict: enough when all went well."""
+    lines = [line for line in output.splitlines() if "WARNING" in line or line.startswith("build ")]
+    return "\n".join(lines)
+
+
+def setup(app: Sphinx) -> None:
+    """Check first, build when the landing page is done."""
+    app.connect("builder-inited", check_parity, priority=100)
+    app.connect("build-finished", finish_edition, priority=900)
+    app.connect("build-finished", build_editions, priority=900)

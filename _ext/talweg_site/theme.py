@@ -1,0 +1,28 @@
+"""The book's own Sphinx theme: `basic` with _templates/ and _assets/, and code colours for light and dark."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pygments.formatters import HtmlFormatter
+from sphinx.application import Sphinx
+
+STYLES = {"light": "a11y-high-contrast-light", "dark": "github-dark"}
+
+
+def write_code_colors(app: Sphinx, exception: Exception | None) -> None:
+    """Write _static/pygments.css with one set of rules for each theme of the page."""
+    if exception or app.builder.format != "html":
+        return
+    rules = []
+    for theme, style in STYLES.items():
+        formatter = HtmlFormatter(style=style)
+        prefix = f'html[data-theme="{theme}"] .highlight'
+        rules += [line for line in formatter.get_style_defs(prefix).splitlines() if line.startswith("html")]
+    (Path(app.outdir) / "_static" / "pygments.css").write_text("\n".join(rules), encoding="utf-8")
+
+
+def setup(app: Sphinx) -> None:
+    """Register the theme; the colours replace the file that Sphinx writes."""
+    app.add_html_theme("talweg", str(Path(__file__).with_name("theme")))
+    app.connect("build-finished", write_code_colors, priority=100)

@@ -1,0 +1,72 @@
+"""Data sets as tensors in memory: `load("digits")` needs nothing, others come through torchvision."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from ..errors import one_of
+from .dataset import DataError, Dataset, stratified_split
+
+__all__ = ["NAMES", "DataError", "Dataset", "load", "stratified_split"]
+
+TORCHVISION = ("MNIST", "FashionMNIST", "CIFAR10", "CIFAR100")
+NAMES = ("digits", *TORCHVISION, "cifar10-jpeg")
+
+
+def load(
+    name: str = "digits",
+    *,
+    device: torch.device | str | None = None,
+    dtype: torch.dtype | None = None,
+    root: str | os.PathLike | None = None,
+) -> Dataset:
+    """Load a data set: "digits", "MNIST", "FashionMNIST", "CIFAR10", "CIFAR100" or "cifar10-jpeg" (any case).
+
+    Images are N×C×H×W with values in [0, 1], labels N integers. The split into training, validation and test rows is
+    fixed: digits 5/9, 2/9, 2/9 of each class; elsewhere the given test set, and a tenth of the training set, with its
+    shares of the classes, for validation (MNIST: 54,000, 6,000, 10,000).
+
+    device: default cuda if there is one, else cpu. dtype: default torch's. root: the folder of the files, else the
+    environment's TALWEG_DATA, else a cache folder; what is not there is downloaded by torchvision.
+    ValueError: unknown name. DataError: files missing and no way to download them, or damaged.
+    """
+    known = {known.casefold(): known for known in NAMES}
+    one_of("name", name if not isinstance(name, str) else known.get(name.casefold(), name), NAMES)
+    name = known[name.casefold()]
+    folder = Path(root or os.environ.get("TALWEG_DATA") or cache_folder()).expanduser()
+    dataset = _loader(name)(folder)
+    return dataset.to(device or ("cuda" if torch.cuda.is_available() else "cpu"), dtype or torch.get_default_dtype())
+
+
+def cache_folder() -> Path:
+    """Where downloads go if no other folder is named."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "talweg"
+
+
+def _loader(name: str) -> Callable[[Path], Dataset]:
+    if name == "digits":
+        return _digits
+    if name == "cifar10-jpeg":
+        from .jpeg import cifar10_jpeg
+
+        return cifar10_jpeg
+    from .vision import from_torchvision
+
+    return lambda folder: from_torchvision(name, folder)
+
+
+def _digits(_: Path) -> Dataset:
+    from sklearn.datasets import load_digits
+
+    bunch = load_digits()
+    x = torch.from_numpy(bunch.images).unsqueeze(1) / 16
+    y: Tensor = torch.from_numpy(bunch.target).long()
+    rest, test = stratified_split(y, 2 / 9)
+    train, val = stratified_split(y[rest], 2 / 7)
+    train, val = rest[train], rest[val]
+    return Dataset("digits", x[train], y[train], x[val], y[val], x[test], y[test], tuple("0123456789"))

@@ -1,0 +1,99 @@
+"""A data set in memory, and how it is split."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+SPLIT_SEED = 20_240_229  # of every split: changing it changes every number of the book
+
+
+class DataError(RuntimeError):
+    """Files of a data set are missing or damaged."""
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Training, validation and test rows: x_… N×…, y_… N labels (indices into `classes`)."""
+
+    name: str
+    x_train: Tensor
+    y_train: Tensor
+    x_val: Tensor
+    y_val: Tensor
+    x_test: Tensor
+    y_test: Tensor
+    classes: tuple[str, ...]
+
+    def __post_init__(self):
+        for part in ("train", "val", "test"):
+            x, y = getattr(self, f"x_{part}"), getattr(self, f"y_{part}")
+            if len(x) != len(y) or len(x) == 0:
+                raise ValueError(f"{self.name}: x_{part} and y_{part} must have as many rows; got {len(x)}, {len(y)}.")
+
+    def to(self, device: torch.device | str | None = None, dtype: torch.dtype | None = None) -> Dataset:
+        """The same data on another device, in another floating-point type (labels keep theirs)."""
+        moved = {
+            name: value.to(device=device, dtype=dtype if value.is_floating_point() else None)
+            for name, value in self._tensors().items()
+        }
+        return dataclasses.replace(self, **moved)
+
+    def sha256(self) -> str:
+        """Hash of all values, the same for every device; of x in float32."""
+        digest = hashlib.sha256()
+        for name, value in self._tensors().items():
+            value = value.detach().cpu()
+            value = value.float() if value.is_floating_point() else value
+            digest.update(f"{name} {tuple(value.shape)} {value.dtype};".encode())
+            digest.update(value.contiguous().numpy().tobytes())
+        return digest.hexdigest()
+
+    def __sizeof__(self) -> int:
+        # Dask asks for it: what is large is sent to its workers once, not with every task.
+        return object.__sizeof__(self) + sum(value.nbytes for value in self._tensors().values())
+
+    def __repr__(self) -> str:
+        sizes = ", ".join(f"{len(getattr(self, f'x_{part}'))} {part}" for part in ("train", "val", "test"))
+        shape = "×".join(map(str, self.x_train.shape[1:]))
+        return f"Dataset({self.name}: {sizes}; {shape}, {len(self.classes)} classes)"
+
+    def _tensors(self) -> dict[str, Tensor]:
+        values = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
+        return {name: value for name, value in values.items() if isinstance(value, Tensor)}
+
+
+def stratified_split(labels: Tensor, part: float | int, seed: int = SPLIT_SEED) -> tuple[Tensor, Tensor]:
+    """Row numbers of the rest and of a part of each class, drawn at random from `seed`; both ascending.
+
+    part: a fraction of each class (rounded class by class), or the number of rows in all, shared among the classes in
+    proportion (largest remainders). ValueError if it is not between 0 and 1, or 0 and the number of rows.
+    """
+    if not 0 < part < (len(labels) if isinstance(part, int) else 1):
+        raise ValueError(f"part must lie between 0 and 1, or be a number of rows below {len(labels)}; got {part!r}.")
+    generator = torch.Generator().manual_seed(seed)
+    taken = torch.zeros(len(labels), dtype=torch.bool)
+    sizes = labels.bincount()
+    for label, count in enumerate(_share(sizes, part) if isinstance(part, int) else _round(sizes, part)):
+        rows = (labels == label).nonzero().squeeze(1)
+        order = torch.randperm(len(rows), generator=generator)
+        taken[rows[order[:count]]] = True
+    return (~taken).nonzero().squeeze(1), taken.nonzero().squeeze(1)
+
+
+def _round(sizes: Tensor, fraction: float) -> list[int]:
+    """Of each class its fraction, and neither none nor all of it if it has two rows."""
+    return [min(max(1, round(fraction * size)), max(size - 1, 0)) for size in sizes.tolist()]
+
+
+def _share(sizes: Tensor, total: int) -> list[int]:
+    """Integers near total · sizes / Σ sizes that add up to total."""
+    exact = total * sizes.double() / sizes.sum()
+    counts = exact.floor().long()
+    order = (exact - counts).argsort(descending=True, stable=True)
+    counts[order[: total - int(counts.sum())]] += 1
+    return counts.tolist()

@@ -1,0 +1,82 @@
+"""Run a reader's function on hidden cases and say, in the reader's language, what the first failing one shows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+
+from talweg.exercises.loader import Entry, Texts
+from talweg.i18n import gettext as _
+from talweg.i18n import number
+
+__all__ = ["judge", "tensors"]
+
+
+def judge(entry: Entry, texts: Texts, solution: Callable) -> dict[str, str]:
+    """`{"state": "untried" | "wrong" | "right", "text": feedback}` for the reader's function."""
+    cases = entry.fields["cases"]
+    for i, case in enumerate(cases):
+        try:
+            got = solution(*tensors(case["args"]))
+        except Exception as error:
+            message = _("Your function raised {error}.").format(error=f"{type(error).__name__}: {error}")
+            return _wrong(message, i, len(cases))
+        if got is None or got is Ellipsis:
+            if i == 0:
+                return {"state": "untried", "text": ""}
+            return _wrong(_("Your function returned nothing."), i, len(cases))
+        problem = _compare(entry, texts, case, got)
+        if problem:
+            return _wrong(problem, i, len(cases))
+    passed = _("All {n} hidden cases agree.").format(n=len(cases))
+    return {"state": "right", "text": " ".join(filter(None, [passed, texts.feedback.get("right", "")]))}
+
+
+def tensors(values: list) -> list:
+    """JSON values as arguments: lists become fresh float64 tensors, numbers stay numbers."""
+    return [torch.tensor(value, dtype=torch.float64) if isinstance(value, list) else value for value in values]
+
+
+def _compare(entry: Entry, texts: Texts, case: dict, got: Any) -> str:
+    expected = tensors(case["expected"])
+    if not isinstance(got, (tuple, list)) or len(got) != len(expected):
+        return _("It should return {n} values, separated by a comma.").format(n=len(expected))
+    try:
+        got = [torch.as_tensor(value, dtype=torch.float64).detach() for value in got]
+    except (TypeError, ValueError, RuntimeError):
+        return _("It should return tensors or numbers.")
+    for wanted, given in zip(expected, got, strict=True):
+        if given.shape != torch.as_tensor(wanted).shape:
+            shapes = {"got": tuple(given.shape), "expected": tuple(wanted.shape)}
+            return _("A returned value has shape {got} instead of {expected}.").format(**shapes)
+    if _agree(entry, got, expected):
+        return ""
+    for slip in case.get("wrong", []):
+        if _agree(entry, got, tensors(slip["value"])):
+            return texts.feedback[slip["feedback"]]
+    call = ", ".join(
+        f"{name} = {_written(value)}"
+        for name, value in zip(entry.fields["arguments"], tensors(case["args"]), strict=True)
+    )
+    shown = _("With {call} it returns {got}; expected: {expected}.").format(
+        call=call, got=", ".join(map(_written, got)), expected=", ".join(map(_written, expected))
+    )
+    return f"{texts.feedback[case['feedback']]} {shown}"
+
+
+def _agree(entry: Entry, got: list, expected: list) -> bool:
+    rtol, atol = entry.fields.get("relative", 1e-6), entry.fields.get("absolute", 1e-9)
+    pairs = zip(got, expected, strict=True)
+    return all(torch.allclose(torch.as_tensor(a), torch.as_tensor(b), rtol=rtol, atol=atol) for a, b in pairs)
+
+
+def _wrong(message: str, i: int, n: int) -> dict[str, str]:
+    return {"state": "wrong", "text": _("Case {i} of {n}:").format(i=i + 1, n=n) + " " + message}
+
+
+def _written(value: Any) -> str:
+    if isinstance(value, torch.Tensor) and value.dim():
+        return "(" + "; ".join(number(x, 4) for x in value.flatten().tolist()) + ")"
+    return number(value, 4)

@@ -1,0 +1,135 @@
+"""Exercise data: what is neutral, what each edition says, and the checks that keep both honest.
+
+`data/<chapter>.toml`, the same for every language, one table per exercise, in the order of the chapter:
+
+    [gd-by-hand]                    the id, unique in the book
+    kind = "number"                 number | choice | ordering | code
+    answer = 32.805                 number: a number; choice: an option; ordering: the options in the right order
+    relative = 1e-3                 number: tolerance, relative or `absolute` (the larger one counts)
+    oracle = "module:function"      computes the answer (code: is the reference solution); needed except for a choice
+    wrong = [{ value = 40.5, relative = 1e-3, feedback = "one-step" }]     number: values that show a known slip
+    options = ["a", "b", "c"]       choice: all options; the reader sees them in an order that depends on the id only
+    arguments = ["theta", "lr"]     code: the names of the arguments, for messages
+    cases = [{ args = [[1.0], 0.1], expected = [[0.9]], feedback = "plain",
+               wrong = [{ value = [[1.1]], feedback = "sign" }] }]         code: lists are float64 tensors
+
+`data/<lang>/<chapter>.toml`, one table per exercise, plain text with optional MathML (`<math>…</math>`)
+and code between backticks:
+
+    [gd-by-hand]
+    title = "…"                     its name in the list of progress
+    prompt = "…"                    label of the input: what is to be entered, chosen, ordered or written
+    unit = "…"                      number, optional: what follows the input
+    hints = ["…", "…"]              two or more, from a nudge to the last step before the answer
+    [gd-by-hand.options]            choice, ordering: option = text
+    [gd-by-hand.feedback]           `right` (optional); each key named by `wrong` or a case; of a choice each wrong option
+"""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import tomllib
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from talweg.exercises import checks
+from talweg.exercises.checks import ExerciseDataError
+from talweg.i18n import EDITIONS
+
+__all__ = ["DATA", "Entry", "ExerciseDataError", "Texts", "entry", "known", "load", "texts"]
+
+DATA = Path(__file__).parent / "data"
+
+
+@dataclass(frozen=True)
+class Entry:
+    """The language-neutral half of an exercise; `fields` holds what its kind needs."""
+
+    id: str
+    chapter: str
+    kind: str
+    fields: dict[str, Any]
+
+    def shuffled(self) -> list[str]:
+        """The options as the reader first sees them: an order that depends on the id only and is not the answer."""
+        answer = self.fields["answer"]
+        options = list(self.fields.get("options", answer))
+        options.sort(key=lambda option: hashlib.sha256(f"{self.id}/{option}".encode()).digest())
+        solved = options == answer or options[0] == answer
+        return options[1:] + options[:1] if solved else options
+
+
+@dataclass(frozen=True)
+class Texts:
+    """What one edition says about an exercise."""
+
+    title: str
+    prompt: str
+    hints: list[str]
+    unit: str = ""
+    options: dict[str, str] = field(default_factory=dict)
+    feedback: dict[str, str] = field(default_factory=dict)
+
+
+@cache
+def load(folder: Path = DATA) -> dict[str, Entry]:
+    """Every exercise of the book, checked, by id. Raises ExerciseDataError with file and key."""
+    entries: dict[str, Entry] = {}
+    for path in sorted(folder.glob("*.toml")):
+        for name, table in _read(path, folder).items():
+            where = f"{path.relative_to(folder)}: {name}"
+            if name in entries:
+                raise ExerciseDataError(f"{where}: is already defined in {entries[name].chapter}.toml")
+            checks.neutral(table, where)
+            fields = {key: value for key, value in table.items() if key != "kind"}
+            entries[name] = Entry(name, path.stem, table["kind"], fields)
+    return entries
+
+
+@cache
+def texts(code: str, folder: Path = DATA) -> dict[str, Texts]:
+    """What the edition `code` says about every exercise, checked against the neutral half, by id."""
+    entries, found = load(folder), {}
+    for chapter in dict.fromkeys(entry.chapter for entry in entries.values()):
+        path = folder / code / f"{chapter}.toml"
+        tables = _read(path, folder)
+        expected = [entry for entry in entries.values() if entry.chapter == chapter]
+        checks.same_keys(tables, [entry.id for entry in expected], str(path.relative_to(folder)))
+        for entry in expected:
+            where = f"{path.relative_to(folder)}: {entry.id}"
+            checks.edition(tables[entry.id], entry.kind, entry.fields, where)
+            found[entry.id] = Texts(**tables[entry.id])
+    return found
+
+
+def known(chapter: str | None = None) -> list[str]:
+    """The ids of all exercises, or of those of one chapter, in the order of the chapter."""
+    return [entry.id for entry in load().values() if chapter in (None, entry.chapter)]
+
+
+def entry(name: str) -> Entry:
+    """The exercise called `name`. Raises ValueError with the nearest id where there is none."""
+    entries = load()
+    if name in entries:
+        return entries[name]
+    near = difflib.get_close_matches(str(name), entries, n=1, cutoff=0.4)
+    hint = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(entries)}"
+    raise ValueError(f"unknown exercise {name!r}; {hint}")
+
+
+def _read(path: Path, folder: Path) -> dict[str, dict]:
+    where = path.relative_to(folder)
+    try:
+        tables = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        editions = ", ".join(EDITIONS)
+        raise ExerciseDataError(f"{where}: is missing; every chapter's exercises exist in {editions}") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ExerciseDataError(f"{where}: is not valid TOML: {error}") from error
+    for name, table in tables.items():
+        if not isinstance(table, dict):
+            raise ExerciseDataError(f"{where}: {name}: must be a table, got {table!r}")
+    return tables

@@ -1,0 +1,81 @@
+"""What the reader has done, in one JSON file of the user's data folder.
+
+A file that cannot be read is left alone: nothing is remembered then, and the widget says so. `reset` sets it aside.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import tempfile
+from pathlib import Path
+
+__all__ = ["UnreadableProgress", "path", "read", "reset", "write"]
+
+_STATES = ("untried", "wrong", "right")
+
+
+class UnreadableProgress(ValueError):
+    """The progress file is not what this module writes."""
+
+
+def path() -> Path:
+    """Where progress is kept: the platform's folder for a user's data."""
+    home = Path.home()
+    if sys.platform == "win32":
+        base = Path(os.environ.get("LOCALAPPDATA") or home / "AppData" / "Local")
+    elif sys.platform == "darwin":
+        base = home / "Library" / "Application Support"
+    else:
+        base = Path(os.environ.get("XDG_DATA_HOME") or home / ".local" / "share")
+    return base / "talweg" / "progress.json"
+
+
+def read() -> dict[str, dict]:
+    """Records by exercise id; empty where there is no file. Raises UnreadableProgress."""
+    try:
+        stored = json.loads(path().read_text(encoding="utf-8"))
+        records = stored["exercises"]
+        good = all(
+            record["state"] in _STATES and record["attempts"] >= 0 <= record["hints"] for record in records.values()
+        )
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise UnreadableProgress(f"{path()}: {type(error).__name__}: {error}") from error
+    if not good:
+        raise UnreadableProgress(f"{path()}: a record has an unknown state or a negative count")
+    return records
+
+
+def write(name: str, record: dict) -> None:
+    """Remember `record` for the exercise `name`; an empty record forgets it."""
+    records = read()
+    if record:
+        records[name] = record
+    else:
+        records.pop(name, None)
+    _replace(records)
+
+
+def reset() -> None:
+    """Forget everything; an unreadable file is kept beside as `progress.json.unreadable`."""
+    try:
+        read()
+    except UnreadableProgress:
+        os.replace(path(), path().with_suffix(".json.unreadable"))
+    _replace({})
+
+
+def _replace(records: dict) -> None:
+    folder = path().parent
+    folder.mkdir(parents=True, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(dir=folder, prefix="progress-", suffix=".tmp")
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            json.dump({"version": 1, "exercises": records}, file, ensure_ascii=False, indent=1)
+        os.replace(temporary, path())
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise

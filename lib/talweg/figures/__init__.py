@@ -1,0 +1,23 @@
+"""Figures that readers drive: they compute in the browser, so they work on the published page without a kernel.
+
+The update rules and the theory are pure functions in the `.js` modules; tests compare them with torch.
+"""
+
+from talweg.figures.driven import Noise, Ravine, Saddle, noise, ravine, saddle
+from talweg.figures.optimizing import AdamStart, Momentum, adam_start, momentum
+from talweg.playground import Playground, playground
+
+__all__ = [
+    "AdamStart",
+    "Momentum",
+    "Noise",
+    "Playground",
+    "Ravine",
+    "Saddle",
+    "adam_start",
+    "momentum",
+    "noise",
+    "playground",
+    "ravine",
+    "saddle",
+]

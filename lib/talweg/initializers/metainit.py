@@ -1,0 +1,98 @@
+"""MetaInit: tune the norms of the weights until gradients change little along their own direction."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import torch
+from torch import Generator, Tensor, nn
+
+Batch = tuple[Tensor, Tensor]
+
+
+def quotient(loss: Tensor, parameters: Sequence[Tensor], eps: float = 1e-5) -> Tensor:
+    """The gradient quotient of a loss that was computed with a graph, differentiable; see `diagnostics`."""
+    gradients = torch.autograd.grad(loss, parameters, create_graph=True)
+    # H g is the gradient of ½‖g‖²
+    products = torch.autograd.grad(sum(g.square().sum() / 2 for g in gradients), parameters, create_graph=True)
+    total = sum(quotient_terms(g, h, eps).sum() for g, h in zip(gradients, products, strict=True))
+    return total / sum(p.numel() for p in parameters)
+
+
+def quotient_terms(g: Tensor, hg: Tensor, eps: float) -> Tensor:
+    """|(g - Hg)/(g + ε·sign g) - 1| in each coordinate, with sign 0 = 1."""
+    shift = torch.where(g.detach() >= 0, eps, -eps)
+    return ((g - hg) / (g + shift) - 1).abs()
+
+
+def gaussian_batch(shape: Sequence[int], classes: int) -> Callable[[Generator | None], Batch]:
+    """The paper's data-free batches: inputs from N(0, 1) of this shape (batch first), labels drawn at random."""
+
+    def draw(generator: Generator | None) -> Batch:
+        device = generator.device if generator is not None else None
+        x = torch.randn(*shape, generator=generator, device=device)
+        return x, torch.randint(classes, (shape[0],), generator=generator, device=device)
+
+    return draw
+
+
+def metainit_(
+    model: nn.Module,
+    loss: Callable[[Tensor, Tensor], Tensor],
+    batch: Batch | Callable[[Generator | None], Batch],
+    *,
+    start: str | None = "kaiming_normal",
+    steps: int = 100,
+    lr: float = 0.1,
+    momentum: float = 0.9,
+    eps: float = 1e-5,
+    generator: Generator | None = None,
+) -> Tensor:
+    """MetaInit (Dauphin & Schoenholz, NeurIPS 2019): minimise the gradient quotient over the norms of the weights.
+
+    Each step moves the norm of every weight (of two or more dimensions) by signed gradient descent with momentum; the
+    directions of the weights stay as they were drawn. `batch`: inputs and targets to use in every step, or a function
+    of the generator that draws new ones, such as `gaussian_batch(shape, classes)`, which needs no data. `start`: the
+    method that draws the weights, None to keep those there are. A norm shrinks at most tenfold in a step.
+
+    Returns the gradient quotient before each step and after the last, shape (steps + 1,). ValueError if it is not
+    finite. The model is used in eval mode and left in the mode it was in.
+    """
+    from talweg.initializers.methods import initialize
+
+    if start is not None:
+        initialize(model, start, generator)
+    parameters = [p for p in model.parameters() if p.requires_grad]
+    weights = [p for p in parameters if p.ndim >= 2]
+    if not weights:
+        raise ValueError("model must have trainable weights of two or more dimensions; it has none.")
+    draw = batch if callable(batch) else lambda generator: batch
+    velocities, history, training = [0.0] * len(weights), [], model.training
+    model.eval()
+    try:
+        for step in range(steps + 1):
+            x, y = (tensor.to(weights[0].device) for tensor in draw(generator))
+            x = x.to(weights[0].dtype) if x.is_floating_point() else x
+            gq = quotient(loss(model(x), y), parameters, eps)
+            if not gq.isfinite():
+                raise ValueError(
+                    f"the gradient quotient is {gq.item()} at step {step}: data, loss or weights are not finite."
+                )
+            history.append(gq.detach())
+            if step < steps:
+                _move_norms(weights, torch.autograd.grad(gq, weights), velocities, lr, momentum)
+    finally:
+        model.train(training)
+    return torch.stack(history)
+
+
+@torch.no_grad()
+def _move_norms(
+    weights: Sequence[Tensor], gradients: Sequence[Tensor], velocities: list[float], lr: float, momentum: float
+) -> None:
+    """v ← µ v - η sign(∂GQ/∂‖W‖), ‖W‖ ← ‖W‖ + v; the derivative along the norm is ⟨W, ∂GQ/∂W⟩/‖W‖."""
+    for i, (weight, gradient) in enumerate(zip(weights, gradients, strict=True)):
+        norm = weight.norm().item()
+        velocities[i] = momentum * velocities[i] - lr * (weight * gradient).sum().sign().item()
+        if norm:
+            weight.mul_(max(norm + velocities[i], norm / 10) / norm)

@@ -1,0 +1,80 @@
+"""Initializers with orthogonal rows or columns: every singular value is the gain, so no direction is favoured."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Generator, Tensor
+
+from talweg.initializers.fans import checked_matrix, checked_weight, fan
+from talweg.initializers.gains import number
+
+
+@torch.no_grad()
+def orthogonal_(tensor: Tensor, gain: float | str = 1.0, generator: Generator | None = None) -> Tensor:
+    """A random (semi-)orthogonal matrix times `gain` (Saxe, McClelland & Ganguli 2014, arXiv:1312.6120).
+
+    The weight is read as a matrix (out, in · receptive field): with fewer rows than columns the rows are
+    orthonormal, else the columns. A convolution initialized so is *not* orthogonal as a map of images: see
+    `delta_orthogonal_`.
+    """
+    matrix = checked_matrix(tensor).flatten(1)
+    return tensor.copy_(_haar(matrix, *matrix.shape, number(gain), generator).view(tensor.shape))
+
+
+@torch.no_grad()
+def scaled_orthogonal_(tensor: Tensor, scale: float | None = None, generator: Generator | None = None) -> Tensor:
+    """An orthogonal matrix times `scale`; without one, times √(2/fan_in), as some teaching texts have it.
+
+    That default scales twice: the entries of an orthogonal matrix already have variance 1/max(out, in), and Kaiming's
+    √(2/fan_in) on top makes every singular value √(2/fan_in), 0.125 for a fan of 128. A deep net then starts with
+    outputs near zero. What ReLU needs is `orthogonal_(tensor, gain="relu")`: singular values √2.
+    """
+    return orthogonal_(tensor, math.sqrt(2.0 / fan(tensor, "fan_in")) if scale is None else scale, generator)
+
+
+@torch.no_grad()
+def delta_orthogonal_(tensor: Tensor, gain: float | str = 1.0, generator: Generator | None = None) -> Tensor:
+    """A convolution kernel that is zero but for an orthogonal matrix in its centre (Xiao et al. 2018, arXiv:1806.05393).
+
+    With stride 1 and "same" padding it preserves the norm of every image (times `gain`): each pixel's channels are
+    turned by the same orthogonal matrix. Needs in ≤ out and an odd kernel (else there is no centre, and no isometry);
+    shape (out, in, k[, k[, k]]). ValueError otherwise.
+    """
+    check_delta_orthogonal(tensor)
+    out_channels, in_channels, *field = tensor.shape
+    gain = number(gain)
+    centre = (slice(None), slice(None), *(size // 2 for size in field))
+    tensor.zero_()[centre] = _haar(tensor, out_channels, in_channels, gain, generator).to(tensor.dtype)
+    return tensor
+
+
+def check_delta_orthogonal(tensor: Tensor) -> None:
+    """ValueError unless the weight can be delta-orthogonal: 3 to 5 dimensions, in ≤ out, odd kernel."""
+    checked_weight(tensor, dimensions=(3, 4, 5))
+    out_channels, in_channels, *field = tensor.shape
+    if in_channels > out_channels:
+        raise ValueError(
+            f"tensor must have at most as many input channels as output channels; got {in_channels} in, "
+            f"{out_channels} out: no map to fewer channels preserves norms."
+        )
+    if not all(size % 2 for size in field):
+        raise ValueError(f"tensor must have an odd kernel size (a kernel with a centre); got {tuple(field)}.")
+
+
+def _haar(like: Tensor, rows: int, columns: int, gain: float, generator: Generator | None) -> Tensor:
+    """gain times a matrix drawn uniformly from those with orthonormal rows (rows < columns) or columns.
+
+    By QR of a Gaussian matrix. QR alone is not uniform; multiplying by the signs of R's diagonal makes it so (Mezzadri
+    2007, arXiv:math-ph/0609050).
+    """
+    gaussian = like.new_empty((rows, columns), dtype=_factored_dtype(like.dtype)).normal_(0, 1, generator=generator)
+    q, r = torch.linalg.qr(gaussian.T if rows < columns else gaussian)
+    q *= gain * r.diagonal().sign()
+    return q.T if rows < columns else q
+
+
+def _factored_dtype(dtype: torch.dtype) -> torch.dtype:
+    """LAPACK knows float32 and float64; half precision is factored in float32 and rounded afterwards."""
+    return dtype if dtype in (torch.float32, torch.float64) else torch.float32

@@ -1,0 +1,56 @@
+"""Words on axes, in legends and in tables: keys of histories and parameters → the reader's words."""
+
+from __future__ import annotations
+
+import re
+from numbers import Real
+
+from talweg.i18n import N_, decimal, gettext, number
+
+__all__ = ["label"]
+
+MATH = re.compile(r"\$[^$]+\$")
+DECIMAL = re.compile(r"(?<=\d)\.(?=\d)")
+
+LABELS = {
+    "accuracy": N_("Accuracy"),
+    "alpha": "$\\alpha$",
+    "batch_size": N_("Batch size"),
+    "condition_number": N_("Condition number"),
+    "eigenvalue": N_("Eigenvalue"),
+    "epoch": N_("Epoch"),
+    "error": N_("Error"),
+    "excess_loss": N_("Loss above the minimum"),
+    "grad_norm": N_("Gradient norm"),
+    "index": N_("Index"),
+    "learning_rate": N_("Learning rate"),
+    "loss": N_("Loss"),
+    "lr": N_("Learning rate"),
+    "measured": N_("Measured"),
+    "minimum": N_("Minimum"),
+    "pixels": N_("Pixels"),
+    "raw": N_("raw"),
+    "standardised": N_("standardised"),
+    "start": N_("Start"),
+    "step": N_("Step"),
+    "steps": N_("Number of steps"),
+    "step_norm": N_("Length of the update"),
+    "theory": N_("Theory"),
+    "threshold": N_("Measured border"),
+    "train_accuracy": N_("Training accuracy"),
+    "train_loss": N_("Training loss"),
+    "two_over_lambda_max": "2/λ_max",
+    "val_accuracy": N_("Validation accuracy"),
+    "val_loss": N_("Validation loss"),
+    "variance": N_("Variance"),
+    "weight_norm": N_("Weight norm"),
+}
+
+
+def label(key: object) -> str:
+    """The reader's word for a key ("loss", "grad_norm", …); numbers in the reader's notation; other text as it is."""
+    if isinstance(key, Real) and not isinstance(key, bool):
+        return number(key)
+    words = gettext(LABELS.get(str(key), str(key)))
+    # In mathematics a comma is followed by a space, and {,} is not.
+    return MATH.sub(lambda math: DECIMAL.sub("{,}", math[0]), words) if decimal() == "," else words

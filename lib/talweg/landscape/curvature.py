@@ -1,0 +1,261 @@
+"""The Hessian without the Hessian: eigenpairs, spectral density, trace, saddle index, all from products ∇²f(θ) v."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from talweg.errors import one_of, positive_int
+from talweg.landscape.lanczos import ROUNDING, Chain, Product, gaussian, tridiagonal
+from talweg.objective import HESSIAN_LIMIT, Objective
+
+__all__ = [
+    "Eigenpairs", "NotConverged", "SpectralDensity", "Trace", "eigenpairs", "hvp", "saddle_index", "spectral_density",
+    "trace",
+]  # fmt: skip
+
+WHICH = ("largest", "smallest", "magnitude")
+
+
+class Eigenpairs(NamedTuple):
+    """values (k,), vectors (k, P) of norm 1, one in each row, residuals ‖Hv − λv‖ (k,); number of products spent."""
+
+    values: Tensor
+    vectors: Tensor
+    residuals: Tensor
+    products: int
+
+
+class Trace(NamedTuple):
+    """Estimate of the trace, its standard error, and the samples vᵀHv it is the mean of."""
+
+    value: Tensor
+    standard_error: Tensor
+    samples: Tensor
+
+
+class NotConverged(RuntimeError):
+    """Lanczos did not reach the tolerance; `found` holds the eigenpairs as far as it came, with their residuals."""
+
+    def __init__(self, message: str, found: Eigenpairs):
+        super().__init__(message)
+        self.found = found
+
+
+def hvp(f: Objective, theta: Tensor, v: Tensor) -> Tensor:
+    """The product ∇²f(θ) v of the Hessian with a vector (Pearlmutter 1994): (P,), (P,) → (P,)."""
+    return f.hvp(theta, v)
+
+
+def eigenpairs(
+    f: Objective,
+    theta: Tensor,
+    k: int = 1,
+    tol: float = 1e-3,
+    *,
+    which: str = "largest",
+    max_products: int | None = None,
+    start: Tensor | None = None,
+    seed: int = 0,
+) -> Eigenpairs:
+    """The k outermost eigenpairs of ∇²f(θ), each with ‖Hv − λv‖ ≤ tol |λ|: Lanczos, fully reorthogonalized.
+
+    which: "largest" values first, "smallest" (most negative) first, or largest "magnitude" first. The residual of an
+    eigenvalue that is zero beside the largest is only asked to be at rounding, as |λ| cannot be resolved there.
+    max_products: limit of products (default max(20 k, 300), at most P); one vector is kept for each (P numbers).
+    start: a vector to start from, such as an eigenvector of a nearby point; default: Gaussian, from `seed`.
+
+    Values come from one Krylov space and so can miss copies of an eigenvalue that is repeated exactly, unless the
+    space is exhausted. ValueError: k above the dimension. FloatingPointError: a product is not finite.
+    NotConverged: the residuals are not reached; they are guaranteed in what is returned.
+    """
+    theta = _finite(f.point(theta))
+    if positive_int("k", k) > f.dim:
+        raise ValueError(f"k must be at most the number of parameters, {f.dim}; got {k}.")
+    if not 0 < tol < 1:
+        raise ValueError(f"tol must be between 0 and 1; got {tol!r}.")
+    one_of("which", which, WHICH)
+    limit = min(f.dim, max(k, max(20 * k, 300) if max_products is None else positive_int("max_products", max_products)))
+    generator = torch.Generator().manual_seed(seed)
+    start = gaussian(theta, generator) if start is None else _direction(f.point(start, "start").detach().to(theta))
+    return _lanczos(f.hessian_at(theta), start, k, tol, which, limit, generator)
+
+
+def _lanczos(
+    product: Product, start: Tensor, k: int, tol: float, which: str, limit: int, generator: torch.Generator
+) -> Eigenpairs:
+    chain = Chain(product, start, limit, generator)
+
+    def tolerance(values: Tensor) -> Tensor:
+        return tol * values.abs() + ROUNDING * torch.finfo(start.dtype).eps * chain.scale
+
+    while chain.length < limit:
+        chain.grow()
+        if chain.length < k:
+            continue
+        values, s, residuals = _outermost(chain, 0, k, which)
+        if (residuals <= tolerance(values)).all() and _nothing_beyond(chain, values[-1], which, tolerance):
+            return _pairs(chain, values, s, residuals, start)
+    values, s, residuals = _outermost(chain, 0, k, which)
+    found = _pairs(chain, values, s, residuals, start)
+    if chain.length == len(start) and (residuals <= tolerance(values)).all():
+        return found
+    worst = (residuals / values.abs()).max()
+    raise NotConverged(
+        f"{k} eigenpairs did not reach tol={tol} in {limit} products: the largest relative residual is {worst:.2g}. "
+        "Raise max_products or tol.",
+        found,
+    )
+
+
+def _outermost(chain: Chain, since: int, k: int, which: str) -> tuple[Tensor, Tensor, Tensor]:
+    """The first k Ritz pairs in the wanted order: values, coefficients (columns), residuals."""
+    values, s, residuals = chain.ritz(since)
+    key = {"largest": -values, "smallest": values, "magnitude": -values.abs()}[which]
+    order = key.argsort()[:k]
+    return values[order], s[:, order], residuals[order]
+
+
+def _nothing_beyond(chain: Chain, last: Tensor, which: str, tolerance: Callable[[Tensor], Tensor]) -> bool:
+    """Whether the part of the chain begun last has shown what it holds: after a breakdown, copies may still come."""
+    if chain.begin == chain.length:
+        return chain.length == len(chain.vectors[0])
+    if chain.begin == 0:
+        return True
+    leading, _, residual = _outermost(chain, chain.begin, 1, which)
+    return bool(residual[0] <= tolerance(leading)[0])
+
+
+def _pairs(chain: Chain, values: Tensor, s: Tensor, residuals: Tensor, like: Tensor) -> Eigenpairs:
+    vectors = s.T.to(like) @ chain.vectors[: chain.length]
+    vectors = vectors / vectors.norm(dim=1, keepdim=True)
+    # A sign that does not depend on rounding of the start: the entry of largest size is positive.
+    signs = vectors.gather(1, vectors.abs().argmax(1, keepdim=True)).sign()
+    return Eigenpairs(values.to(like), vectors * signs, residuals.to(like), chain.length)
+
+
+class SpectralDensity(NamedTuple):
+    """Stochastic Lanczos quadrature: `probes` spectra of Dirac masses, nodes and weights (probes, steps).
+
+    Each row of weights sums to 1; rows shorter than others are filled with weights of 0.
+    """
+
+    nodes: Tensor
+    weights: Tensor
+
+    def moment(self, p: int) -> Tensor:
+        """Estimate of tr(Hᵖ)/P, the p-th moment of the spectrum."""
+        return (self.weights * self.nodes**p).sum(1).mean()
+
+    def density(self, grid: Tensor, width: float | None = None) -> Tensor:
+        """The density at the points of `grid` (G,), each mass spread by a Gaussian of the given standard deviation.
+
+        width: default 1/100 of the spectrum's range.
+        """
+        grid = torch.as_tensor(grid).to(self.nodes)
+        width = float(self.nodes.max() - self.nodes.min()) / 100 if width is None else width
+        if not 0 < width < math.inf:
+            raise ValueError(f"width must be positive and finite; got {width!r}.")
+        masses = torch.exp(-(((grid[:, None] - self.nodes.reshape(1, -1)) / width) ** 2) / 2)
+        return masses @ self.weights.reshape(-1) / (len(self.nodes) * width * math.sqrt(2 * math.pi))
+
+    def share_below(self, threshold: float) -> Tensor:
+        """Estimated share of eigenvalues below a threshold."""
+        return torch.where(self.nodes < threshold, self.weights, 0).sum(1).mean()
+
+
+def spectral_density(
+    f: Objective, theta: Tensor, *, probes: int = 4, steps: int = 80, seed: int = 0
+) -> SpectralDensity:
+    """The density of the eigenvalues of ∇²f(θ), by stochastic Lanczos quadrature (Ghorbani, Krishnan & Xiao 2019).
+
+    arXiv:1901.10159.
+
+    probes: random vectors (Gaussian), averaged over; steps: products for each, at most P. In expectation the first
+    2·steps − 1 moments are those of the spectrum. FloatingPointError: a product is not finite.
+    """
+    theta = _finite(f.point(theta))
+    steps = min(positive_int("steps", steps), f.dim)
+    product, generator = f.hessian_at(theta), torch.Generator().manual_seed(seed)
+    nodes, weights = torch.zeros(2, positive_int("probes", probes), steps, dtype=torch.float64)
+    for row in range(probes):
+        diagonal, beside = tridiagonal(product, gaussian(theta, generator), steps)
+        T = torch.diag(diagonal) + torch.diag(beside, 1) + torch.diag(beside, -1)
+        values, s = torch.linalg.eigh(T)
+        nodes[row, : len(values)], weights[row, : len(values)] = values, s[0] ** 2
+        nodes[row, len(values) :] = values[-1]
+    return SpectralDensity(nodes, weights)
+
+
+def trace(f: Objective, theta: Tensor, *, samples: int = 100, rtol: float | None = None, seed: int = 0) -> Trace:
+    """tr ∇²f(θ) with its standard error: the mean of vᵀHv over random signs v (Hutchinson 1990).
+
+    samples: number of products, at least 2. rtol: stop earlier, once the standard error is at most rtol·|trace| (after
+    8 samples). FloatingPointError: a product is not finite.
+    """
+    theta = _finite(f.point(theta))
+    if positive_int("samples", samples) < 2:
+        raise ValueError(f"samples must be at least 2, for a standard error; got {samples}.")
+    product, generator = f.hessian_at(theta), torch.Generator().manual_seed(seed)
+    found: list[Tensor] = []
+    for _ in range(samples):
+        v = torch.randint(2, (f.dim,), generator=generator).to(theta) * 2 - 1
+        found.append(product(v) @ v)
+        if not found[-1].isfinite():
+            raise FloatingPointError(f"the Hessian-vector product number {len(found)} is not finite at this point")
+        if rtol is not None and len(found) >= 8:
+            values = torch.stack(found)
+            if _standard_error(values) <= rtol * values.mean().abs():
+                break
+    values = torch.stack(found)
+    return Trace(values.mean(), _standard_error(values), values)
+
+
+def _standard_error(values: Tensor) -> Tensor:
+    return values.std() / len(values) ** 0.5
+
+
+def saddle_index(
+    f: Objective, theta: Tensor, *, threshold: float = 1e-3, limit: int = 64, tol: float = 1e-2, seed: int = 0
+) -> int:
+    """Number of directions of descent at θ: eigenvalues below −threshold·(largest |λ|), 0 at a minimum.
+
+    The bulk of a network's spectrum lies around zero, on both sides: without a threshold the index would count
+    rounding. Up to 4096 parameters from the exact Hessian; above, by Lanczos, at most `limit` of them (ValueError).
+    """
+    theta = _finite(f.point(theta))
+    if not threshold >= 0:
+        raise ValueError(f"threshold must be at least 0; got {threshold!r}.")
+    if f.dim <= HESSIAN_LIMIT:
+        values = torch.linalg.eigvalsh(f.hessian(theta))
+        return int((values < -threshold * values.abs().max()).sum())
+    bar = -threshold * eigenpairs(f, theta, 1, tol, which="magnitude", seed=seed).values[0].abs()
+    k = 4
+    while k <= 2 * limit:
+        try:
+            values = eigenpairs(f, theta, k, tol, which="smallest", seed=seed).values
+        except NotConverged as error:  # eigenvalues near zero need not converge, those below the bar have to
+            found = error.found
+            if not (found.residuals[found.values < bar] <= tol * found.values[found.values < bar].abs()).all():
+                raise
+            values = found.values
+        if (values >= bar).any():
+            return int((values < bar).sum())
+        k *= 2
+    raise ValueError(f"limit must be larger: more than {limit} eigenvalues lie below {bar:.3g}.")
+
+
+def _finite(theta: Tensor) -> Tensor:
+    if not theta.isfinite().all():
+        raise ValueError("theta must be finite; got NaN or infinity.")
+    return theta.detach()
+
+
+def _direction(v: Tensor) -> Tensor:
+    if not v.isfinite().all() or not v.any():
+        raise ValueError("start must be a finite vector other than zero.")
+    return v

@@ -1,0 +1,113 @@
+"""Lanczos's method on a symmetric linear map given by its products v ↦ Hv (Lanczos 1950).
+
+A chain of orthonormal vectors v₁, v₂, … is grown, H V = V T + β v eᵀ with a small matrix T whose eigenpairs (λ, s) give
+approximate ones (λ, V s) of H. Their error needs no further product: ‖H V s − λ V s‖ = β |s_last|.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+__all__ = ["ROUNDING", "Chain", "gaussian", "tridiagonal"]
+
+Product = Callable[[Tensor], Tensor]
+ROUNDING = 32  # what is below so many units of rounding of the largest product is no part of the matrix
+
+
+class Chain:
+    """The orthonormal vectors V (m, P) and T = V H Vᵀ (m, m), grown by one product at a time.
+
+    Each new vector is made orthogonal to all before it, twice ("twice is enough": Kahan and Parlett): without that,
+    rounding lets found eigenvectors creep in again and again, as ghosts. All coefficients are kept, so that
+    H V = V T + β v eᵀ holds to rounding, and so do the residuals taken from it. If the space is exhausted (β = 0) the
+    chain begins anew at a random vector: only so are repeated eigenvalues found.
+    """
+
+    def __init__(self, product: Product, start: Tensor, limit: int, generator: torch.Generator):
+        self.product, self.generator = product, generator
+        self.vectors = start.new_empty(min(limit, 16) + 1, len(start))
+        self.vectors[0] = start / start.norm()
+        self.T = torch.zeros(limit + 1, limit, dtype=torch.float64)
+        self.length, self.begin, self.beta, self.scale = 0, 0, 0.0, 0.0
+
+    def grow(self) -> None:
+        """One product more; FloatingPointError if it is not finite."""
+        j = self.length
+        w = self.product(self.vectors[j])
+        size = w.norm().item()
+        if not size < float("inf"):
+            raise FloatingPointError(f"the Hessian-vector product number {j + 1} is not finite at this point")
+        self.scale = max(self.scale, size)
+        V = self.vectors[: j + 1]
+        h = V @ w
+        w = w - V.T @ h
+        again = V @ w
+        w = w - V.T @ again
+        self.T[: j + 1, j] = (h + again).double().cpu()
+        self.length, self.beta = j + 1, w.norm().item()
+        # Below this, w is rounding: what the basis cannot express of Hv is zero.
+        if self.beta <= ROUNDING * torch.finfo(w.dtype).eps * self.scale or self.length == len(w):
+            self.beta, self.begin, w = 0.0, self.length, self._fresh(w)
+        self.T[j + 1, j] = self.beta
+        if w is not None:
+            self._append(w / w.norm())
+
+    def _fresh(self, like: Tensor) -> Tensor | None:
+        """A random vector orthogonal to all others; None if they fill the space."""
+        if self.length >= len(like):
+            return None
+        V, w = self.vectors[: self.length], gaussian(like, self.generator)
+        for _ in range(3):
+            w = w - V.T @ (V @ w)
+            w = w / w.norm()
+        return w
+
+    def _append(self, v: Tensor) -> None:
+        if self.length >= len(self.vectors):
+            room = self.vectors.new_empty(min(2 * len(self.vectors), len(self.T)), self.vectors.shape[1])
+            room[: self.length] = self.vectors
+            self.vectors = room
+        self.vectors[self.length] = v
+
+    def ritz(self, since: int = 0) -> tuple[Tensor, Tensor, Tensor]:
+        """Eigenvalues of T in ascending order, its eigenvectors (columns), residual norms; of the part from `since`."""
+        m = self.length
+        T = self.T[since:m, since:m]
+        values, s = torch.linalg.eigh((T + T.T) / 2)
+        # T s − λ s is not quite zero: T is symmetric to the rounding of the products only.
+        within = (T @ s - s * values).norm(dim=0)
+        return values, s, torch.hypot(within, self.beta * s[-1].abs())
+
+
+def tridiagonal(product: Product, start: Tensor, steps: int) -> tuple[Tensor, Tensor]:
+    """Diagonal (m,) and off-diagonal (m − 1,) of T after m ≤ steps products, in float64: a recurrence of three terms.
+
+    Without reorthogonalization: enough for a spectral density, where a ghost shares the weight of its original, never
+    for eigenpairs. Stops early where the space is exhausted. FloatingPointError if a product is not finite.
+    """
+    diagonal, beside = [], []
+    before, v, beta, scale = None, start / start.norm(), 0.0, 0.0
+    for step in range(min(steps, len(start))):
+        w = product(v)
+        if before is not None:
+            w = torch.sub(w, before, alpha=beta)
+        alpha = (w @ v).item()
+        if not abs(alpha) < float("inf"):
+            raise FloatingPointError(f"the Hessian-vector product number {step + 1} is not finite at this point")
+        w = torch.sub(w, v, alpha=alpha)
+        diagonal.append(alpha)
+        scale, beta = max(scale, abs(alpha), beta), w.norm().item()
+        if beta <= ROUNDING * torch.finfo(w.dtype).eps * scale:
+            break
+        beside.append(beta)
+        before, v = v, w / beta
+    off = beside[: len(diagonal) - 1]
+    return torch.tensor(diagonal, dtype=torch.float64), torch.tensor(off, dtype=torch.float64)
+
+
+def gaussian(like: Tensor, generator: torch.Generator) -> Tensor:
+    """Standard normal numbers in the shape of `like`, drawn on the CPU: the same on every device."""
+    return torch.randn(like.shape, dtype=torch.float64, generator=generator).to(like)

@@ -1,0 +1,78 @@
+"""`Surface`: values on a rectangular grid, which plots, topology and wavelets read, and which can be saved."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy
+import torch
+from torch import Tensor
+
+__all__ = ["Surface"]
+
+
+@dataclass(frozen=True, eq=False)
+class Surface:
+    """Values z (ny, nx) over the grid of abscissae x (nx,) and ordinates y (ny,): z[j, i] belongs to (x[i], y[j]).
+
+    x and y must increase and be finite; z may hold NaN or infinity where the objective does (see `nonfinite`).
+    """
+
+    x: Tensor
+    y: Tensor
+    z: Tensor
+
+    def __post_init__(self) -> None:
+        for name in ("x", "y", "z"):
+            object.__setattr__(self, name, torch.as_tensor(getattr(self, name)).detach())
+        for name, axis in (("x", self.x), ("y", self.y)):
+            if axis.ndim != 1 or not len(axis) or not axis.isfinite().all() or not (axis.diff() > 0).all():
+                raise ValueError(f"{name} must be a vector of increasing finite numbers, got shape {tuple(axis.shape)}")
+        if self.z.shape != (len(self.y), len(self.x)):
+            raise ValueError(f"z must have shape (len(y), len(x)) = {(len(self.y), len(self.x))}, "
+                             f"got {tuple(self.z.shape)}")  # fmt: skip
+
+    @property
+    def nonfinite(self) -> int:
+        """Number of grid points whose value is NaN or infinite."""
+        return int((~self.z.isfinite()).sum())
+
+    def lowest(self) -> tuple[float, float, float]:
+        """(x, y, z) of the grid point with the smallest finite value; ValueError if there is none."""
+        return self._at(torch.where(self.z.isfinite(), self.z, torch.inf).argmin())
+
+    def highest(self) -> tuple[float, float, float]:
+        """(x, y, z) of the grid point with the largest finite value; ValueError if there is none."""
+        return self._at(torch.where(self.z.isfinite(), self.z, -torch.inf).argmax())
+
+    def _at(self, index: Tensor) -> tuple[float, float, float]:
+        if self.nonfinite == self.z.numel():
+            raise ValueError("z has no finite value")
+        j, i = divmod(int(index), len(self.x))
+        return float(self.x[i]), float(self.y[j]), float(self.z[j, i])
+
+    def save(self, path: str | Path) -> None:
+        """Write a NumPy .npz file; an existing file is replaced only when the new one is complete."""
+        path = Path(path)
+        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=path.name, suffix=".part")
+        try:
+            with os.fdopen(handle, "wb") as file:
+                numpy.savez_compressed(file, x=self.x.cpu().numpy(), y=self.y.cpu().numpy(), z=self.z.cpu().numpy())
+            os.replace(temporary, path)
+        except BaseException:
+            Path(temporary).unlink(missing_ok=True)
+            raise
+
+    @classmethod
+    def load(cls, path: str | Path) -> Surface:
+        """Read what `save` wrote. ValueError if the file is damaged or is something else; nothing in it is executed."""
+        try:
+            with numpy.load(path, allow_pickle=False) as file:
+                x, y, z = (torch.from_numpy(file[name]) for name in ("x", "y", "z"))
+        except (ValueError, KeyError, TypeError, EOFError, AttributeError, zipfile.BadZipFile) as error:
+            raise ValueError(f"{path} is not a surface saved by talweg: {error}") from error
+        return cls(x, y, z)

@@ -1,0 +1,45 @@
+"""Dense networks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import nn
+
+from ..errors import one_of, positive_int
+
+__all__ = ["ACTIVATIONS", "MLP"]
+
+ACTIVATIONS: dict[str, type[nn.Module]] = {
+    "relu": nn.ReLU,
+    "leaky_relu": nn.LeakyReLU,
+    "tanh": nn.Tanh,
+    "sigmoid": nn.Sigmoid,
+    "gelu": nn.GELU,
+    "selu": nn.SELU,
+    "silu": nn.SiLU,
+    "identity": nn.Identity,
+    "linear": nn.Identity,
+}
+
+
+class MLP(nn.Sequential):
+    """Dense layers of the given sizes, an activation between them: MLP((64, 32, 10)) has one hidden layer of 32.
+
+    Input B×…, flattened to B×sizes[0]; output B×sizes[-1], without a last activation. Weights are PyTorch's default
+    until an initializer changes them; `dtype` is torch's default if not given. activation "identity" (or "linear")
+    makes a deep linear network. Errors: fewer than two sizes, sizes below 1, an unknown activation.
+    """
+
+    def __init__(self, sizes: Sequence[int], activation: str = "relu", *, dtype: torch.dtype | None = None):
+        sizes = tuple(sizes) if isinstance(sizes, Sequence) and not isinstance(sizes, str) else sizes
+        if not isinstance(sizes, tuple) or len(sizes) < 2:
+            raise ValueError(f"sizes must be at least two layer sizes, such as (64, 32, 10); got {sizes!r}.")
+        sizes = tuple(positive_int(f"sizes[{i}]", size) for i, size in enumerate(sizes))
+        activate = ACTIVATIONS[one_of("activation", activation, ACTIVATIONS)]
+        layers: list[nn.Module] = [nn.Flatten()]
+        for fan_in, fan_out in zip(sizes, sizes[1:], strict=False):
+            layers += [nn.Linear(fan_in, fan_out, dtype=dtype), activate()]
+        super().__init__(*layers[:-1])
+        self.sizes = sizes

@@ -1,0 +1,66 @@
+"""Adafactor: Adam's second moment from its row and column means alone."""
+
+from __future__ import annotations
+
+import torch
+
+from .rule import Rule
+
+
+class Adafactor(Rule):
+    """Factored second moment, clipped update, relative step (Shazeer & Stern 2018, arXiv:1804.04235, Alg. 4-6).
+
+    β = 1 - t^(-decay);   R ← β R + (1 - β) row means of g² + ε₁;   C ← β C + (1 - β) column means of g² + ε₁
+    V̂ = R Cᵀ / mean R;   U = g / √V̂;   U ← U / max(1, RMS(U) / d)
+    ρ = min(η, 1 / √t);   θ ← θ - η λ θ - max(ε₂, RMS(θ)) ρ U
+
+    η = lr (the paper's 10⁻²), decay = 0.8, (ε₁, ε₂) = eps, d = clip, λ = weight_decay (decoupled; not in the paper).
+    relative_step=False: ρ = η. scale_parameter=False: 1 in place of max(ε₂, RMS(θ)). Vectors, and everything with
+    factored=False, keep the whole V ← β V + (1 - β)(g² + ε₁). Means where the paper has sums: the same V̂.
+
+    A tensor of more than two dimensions is taken as the matrix (first dimension) × (all others): O(n + m) numbers for
+    a convolution too. torch factors its last two dimensions instead, and clamps by ε₁ at the end: the same method on
+    matrices and vectors, another on convolutions. State: R and C, or V.
+    """
+
+    defaults = dict(
+        lr=1e-2, decay=0.8, eps=(1e-30, 1e-3), clip=1.0, weight_decay=0.0,
+        relative_step=True, scale_parameter=True, factored=True,
+    )  # fmt: skip
+    foreach = False
+    elementwise = False
+
+    def update(
+        self, theta, g, R, C, V, *, t, lr, decay, eps, clip, weight_decay, relative_step, scale_parameter, factored
+    ):  # fmt: skip
+        eps1, eps2 = eps
+        rho = min(lr, t**-0.5) if relative_step else lr
+        step = rho * max(eps2, _rms(theta)) if scale_parameter else rho
+        if weight_decay:
+            theta.mul_(1 - lr * weight_decay)
+        if R is None:
+            V.lerp_(g.square().add_(eps1), t**-decay)
+            U = V.rsqrt().mul_(g)
+        else:
+            G = g.flatten(1)
+            squares = G.square()
+            R.lerp_(squares.mean(1, keepdim=True).add_(eps1), t**-decay)
+            C.lerp_(squares.mean(0, keepdim=True).add_(eps1), t**-decay)
+            row_factors = (R / R.mean()).rsqrt_()
+            U = torch.mul(G, row_factors, out=squares).mul_(C.rsqrt()).view_as(g)
+        theta.add_(U, alpha=-step / max(1.0, _rms(U) / clip))
+
+    def start(self, name, theta, factored, **_):
+        if factored and theta.ndim > 1:
+            rows, columns = len(theta), theta[0].numel()
+            shape = {"R": (rows, 1), "C": (1, columns)}.get(name)
+            return theta.new_zeros(shape) if shape else None
+        return super().start(name, theta) if name == "V" else None
+
+    def check(self, clip, **_):
+        if not clip > 0:
+            raise ValueError(f"Adafactor: clip must be positive (math.inf: no clipping); got {clip!r}.")
+
+
+def _rms(x: torch.Tensor) -> float:
+    return torch.linalg.vector_norm(x).item() / x.numel() ** 0.5

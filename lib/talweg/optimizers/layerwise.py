@@ -1,0 +1,94 @@
+"""LARS and LAMB: a step in proportion to the norm of each layer's weights."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+
+from . import kernels
+from .rule import Rule
+from .tensors import Tensors
+
+
+class LARS(Rule):
+    """SGD with momentum and a learning rate for each layer (You, Gitman & Ginsburg 2017, arXiv:1708.03888, Alg. 1).
+
+    q = τ ‖θ‖ / (‖g‖ + λ ‖θ‖ + ε), 1 where ‖θ‖ or ‖g‖ is 0;   m ← μ m + q (g + λ θ);   θ ← θ - η m
+
+    A layer is one tensor. η = lr, τ = trust, μ = momentum, λ = weight_decay, ε = eps (0 in the paper). η stands outside
+    m, as in torch's SGD; the paper has it inside, which is the same as long as η is constant. `trust=None` in a group
+    (biases, normalization) makes that group plain SGD: q = 1. State: m, one tensor per parameter, if μ > 0.
+    """
+
+    defaults = dict(lr=1.0, momentum=0.9, weight_decay=0.0, trust=1e-3, eps=0.0)
+    elementwise = False
+
+    def update(self, theta, g, m, *, lr, momentum, weight_decay, trust, eps):
+        step = g.add(theta, alpha=weight_decay) if weight_decay else g
+        if trust is not None:
+            step = step.mul(Tensors(list(self.rates(theta, g, weight_decay, trust, eps).unbind())))
+        if momentum:
+            step = m.mul_(momentum).add_(step)
+        theta.add_(step, alpha=-lr)
+
+    def fused(self, theta, g, m, *, lr, momentum, weight_decay, trust, eps):
+        if trust is None or not momentum or theta.list[0].is_cuda:
+            return NotImplemented
+        rates = self.rates(theta, g, weight_decay, trust, eps).tolist()
+        for q, *layer in zip(rates, theta.list, g.list, m.list, strict=True):  # SGD with 1 - q for its dampening
+            one = [Tensors([tensor]) for tensor in layer]
+            kernels.sgd(*one, lr=lr, momentum=momentum, dampening=1 - q, weight_decay=weight_decay)
+
+    def rates(self, theta: Tensors, g: Tensors, weight_decay: float, trust: float, eps: float) -> torch.Tensor:
+        """q of every layer."""
+        theta_norm, g_norm = _norms(theta), _norms(g)
+        denominator = g_norm + weight_decay * theta_norm if weight_decay else g_norm
+        return _ratio(trust * theta_norm, denominator + eps if eps else denominator, g_norm)
+
+    def needs(self, momentum, **_):
+        return momentum != 0
+
+    def check(self, trust, **_):
+        if trust is not None and not 0 <= trust < math.inf:
+            raise ValueError(f"LARS: trust must lie in [0, inf), or be None for plain SGD; got {trust!r}.")
+
+
+class LAMB(Rule):
+    """Adam's direction, scaled to the norm of each layer's weights (You et al. 2020, arXiv:1904.00962, Alg. 2).
+
+    r = m̂ / (√v̂ + ε) + λ θ;   θ ← θ - η (‖θ‖ / ‖r‖) r, with 1 for the ratio where a norm is 0
+
+    m̂, v̂ as in Adam; a layer is one tensor; the paper's φ is the identity; no clipping of the gradient before (timm's
+    `max_grad_norm=None`). State: m and v, two tensors per parameter.
+    """
+
+    defaults = dict(lr=1e-3, betas=(0.9, 0.999), eps=1e-6, weight_decay=0.01)
+    elementwise = False
+
+    def update(self, theta, g, m, v, *, t, lr, betas, eps, weight_decay):
+        beta1, beta2 = betas
+        m.lerp_(g, 1 - beta1)
+        v.mul_(beta2).addcmul_(g, g, value=1 - beta2)
+        self.scaled(theta, m.div(v.sqrt().div_((1 - beta2**t) ** 0.5).add_(eps)).div_(1 - beta1**t), lr, weight_decay)
+
+    def fused(self, theta, g, m, v, *, t, lr, betas, eps, weight_decay):
+        self.scaled(theta, kernels.adam_direction(g, m, v, t=t, betas=betas, eps=eps), lr, weight_decay)
+
+    def scaled(self, theta: Tensors, r: Tensors, lr: float, weight_decay: float) -> None:
+        """The step, given Adam's direction r."""
+        if weight_decay:
+            r.add_(theta, alpha=weight_decay)
+        r_norm = _norms(r)
+        ratio = _ratio(_norms(theta), r_norm, r_norm)
+        theta.add_(r.mul_(Tensors(list(ratio.unbind()))), alpha=-lr)
+
+
+def _norms(tensors: Tensors) -> torch.Tensor:
+    """‖·‖ of every tensor, in one vector."""
+    return torch.stack(tensors.norm().list)
+
+
+def _ratio(numerator: torch.Tensor, denominator: torch.Tensor, gradient: torch.Tensor) -> torch.Tensor:
+    """Quotients, one for each tensor; 1 where the weights or the gradient are zero."""
+    return torch.where(torch.minimum(numerator, gradient) > 0, numerator / denominator, 1.0)

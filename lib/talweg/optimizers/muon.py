@@ -1,0 +1,106 @@
+"""Muon: momentum, orthogonalized, for matrices; AdamW for the rest."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from ..errors import one_of, positive_int
+from .adam import AdamW
+from .rule import Rule
+
+COEFFICIENTS = (3.4445, -4.7750, 2.0315)  # steepest at zero; singular values end in about [0.7, 1.2], not at 1
+
+
+class Muon(Rule):
+    """Momentum with its singular values brought near 1 (Jordan et al. 2024, kellerjordan.github.io/posts/muon).
+
+    M ← μ M + (1 - μ) G;   N = (1 - μ) G + μ M with Nesterov, else M;   θ ← θ - η λ θ - η s NewtonSchulz(N)
+    s = √max(1, rows / columns) with scale="original", 0.2 √max(rows, columns) with "rms" (arXiv:2502.16982)
+
+    μ = momentum, λ = weight_decay, k = iterations of `newton_schulz`. Tensors of more dimensions are taken as the matrix
+    (first dimension) × (all others). Computed in the parameter's precision: the author's code, torch and
+    pytorch_optimizer round to bfloat16 and so agree with this to about 1e-2 of the update.
+
+    A group with `adamw=True` gets AdamW with its own lr, betas, eps, weight_decay; vectors, embeddings and the last
+    layer belong there: `Muon.groups(model)` sorts them. A vector in any other group is an error.
+    State: M, one tensor per matrix; m and v in AdamW groups.
+    """
+
+    defaults = dict(
+        lr=0.02, momentum=0.95, nesterov=True, weight_decay=0.0, iterations=5, scale="original",
+        adamw=False, betas=(0.9, 0.95), eps=1e-10,
+    )  # fmt: skip
+    elementwise = False
+
+    def update(
+        self, theta, g, m, v, *, t, lr, momentum, nesterov, weight_decay, iterations, scale, adamw, betas, eps
+    ):  # fmt: skip
+        if adamw:
+            return AdamW.update(self, theta, g, m, v, t=t, lr=lr, betas=betas, eps=eps, weight_decay=weight_decay)
+        m.lerp_(g, 1 - momentum)
+        n = g.lerp(m, momentum) if nesterov else m
+        if weight_decay:
+            theta.mul_(1 - lr * weight_decay)
+        for parameter, matrix in zip(theta.list, n.list, strict=True):
+            matrix = matrix.flatten(1)
+            rows, columns = matrix.shape
+            s = max(1, rows / columns) ** 0.5 if scale == "original" else 0.2 * max(rows, columns) ** 0.5
+            parameter.add_(newton_schulz(matrix, iterations).view_as(parameter), alpha=-lr * s)
+
+    def start(self, name, theta, adamw, **_):
+        return super().start(name, theta) if name == "m" or adamw else None
+
+    @staticmethod
+    def groups(params: nn.Module | Iterable[Tensor], *, lr: float = 0.02, adamw_lr: float = 3e-4) -> list[dict]:
+        """Parameter groups: matrices (convolutions too) for Muon, all others for AdamW.
+
+        Of a model also the embeddings and the last linear layer go to AdamW, as the author advises.
+        """
+        aside: set[Tensor] = set()
+        if isinstance(params, nn.Module):
+            modules = list(params.modules())
+            linear = [module for module in modules if isinstance(module, nn.Linear)]
+            outside = [module for module in modules if isinstance(module, nn.Embedding | nn.EmbeddingBag)]
+            aside = {module.weight for module in outside + linear[-1:]}
+            params = params.parameters()
+        matrices, rest = [], []
+        for parameter in params:
+            (matrices if parameter.ndim > 1 and parameter not in aside else rest).append(parameter)
+        groups = [dict(params=matrices, lr=lr), dict(params=rest, lr=adamw_lr, adamw=True)]
+        return [group for group in groups if group["params"]]
+
+    def add_param_group(self, param_group: dict[str, Any]) -> None:
+        """As in torch; refuses vectors in a group without `adamw=True`."""
+        params = param_group["params"]
+        params = [params] if isinstance(params, Tensor) else list(params)
+        if not param_group.get("adamw", self.defaults["adamw"]):
+            for entry in params:
+                parameter = entry[1] if isinstance(entry, tuple) else entry
+                if isinstance(parameter, Tensor) and parameter.ndim < 2:
+                    raise ValueError(
+                        f"Muon: params must be matrices; got shape {tuple(parameter.shape)}. Put vectors into a group "
+                        "with adamw=True, or let Muon.groups(model) sort the parameters."
+                    )
+        super().add_param_group({**param_group, "params": params})
+
+    def check(self, momentum, iterations, scale, **_):
+        if momentum >= 1:
+            raise ValueError(f"Muon: momentum must lie in [0, 1); got {momentum!r}.")
+        positive_int("Muon: iterations", iterations)
+        one_of("Muon: scale", scale, ("original", "rms"))
+
+
+def newton_schulz(G: Tensor, iterations: int = 5, eps: float = 1e-7) -> Tensor:
+    """U S Vᵀ → about U Vᵀ, by X ← a X + (b A + c A²) X with A = X Xᵀ, from X = G / ‖G‖_F. G: rows×columns."""
+    a, b, c = COEFFICIENTS
+    X = G / (G.norm() + eps)
+    wide = X.shape[0] <= X.shape[1]
+    X = X if wide else X.mT  # A is the smaller of both products
+    for _ in range(iterations):
+        A = X @ X.mT
+        X = torch.addmm(X, torch.addmm(A, A, A, beta=b, alpha=c), X, beta=a)
+    return X if wide else X.mT

@@ -1,0 +1,45 @@
+"""RMSprop: Adagrad with a memory that fades."""
+
+from __future__ import annotations
+
+from . import kernels
+from .rule import Rule
+
+
+class RMSprop(Rule):
+    """The gradient over the root of a moving average of its square (Tieleman & Hinton 2012, lecture 6.5).
+
+    g ← g + λ θ;   v ← α v + (1 - α) g²;   u = g / (√v + ε);   θ ← θ - η u
+    centred (Graves 2013, arXiv:1308.0850):   a ← α a + (1 - α) g;   √(v - a²) in place of √v
+    with momentum:   m ← μ m + u;   θ ← θ - η m
+
+    η = lr, α = alpha, ε = eps (outside the root, as in torch), λ = weight_decay, μ = momentum. v₀ = 0: no bias
+    correction, so the first steps are larger by 1 / √(1 - α). State: v; a if centred; m if μ > 0.
+    """
+
+    defaults = dict(lr=1e-2, alpha=0.99, eps=1e-8, weight_decay=0.0, momentum=0.0, centered=False)
+    one_kernel = True
+
+    def update(self, theta, g, v, a, m, *, lr, alpha, eps, weight_decay, momentum, centered):
+        if weight_decay:
+            g = g.add(theta, alpha=weight_decay)
+        v.mul_(alpha).addcmul_(g, g, value=1 - alpha)
+        if centered:
+            a.lerp_(g, 1 - alpha)
+            root = v.addcmul(a, a, value=-1).sqrt_().add_(eps)
+        else:
+            root = v.sqrt().add_(eps)
+        if momentum:
+            m.mul_(momentum).addcdiv_(g, root)
+            theta.add_(m, alpha=-lr)
+        else:
+            theta.addcdiv_(g, root, value=-lr)
+
+    def fused(self, theta, g, v, a, m, *, lr, alpha, eps, weight_decay, momentum, centered):
+        if momentum or centered:
+            return NotImplemented
+        kernels.adam(theta, g, None, v, lr=lr, betas=(0.0, alpha), eps=eps, weight_decay=weight_decay)
+
+    def start(self, name, theta, momentum, centered, **_):
+        kept = {"v": True, "a": centered, "m": momentum != 0}
+        return super().start(name, theta) if kept[name] else None

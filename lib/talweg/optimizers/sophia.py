@@ -1,0 +1,146 @@
+"""Sophia: momentum over the curvature of each coordinate, clipped."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from ..errors import one_of, positive_int
+from .rule import Rule
+
+
+class Sophia(Rule):
+    """Momentum divided by an estimate of diag H, each entry clipped at 1 (Liu et al. 2024, arXiv:2305.14342, Alg. 3).
+
+    m ← β₁ m + (1 - β₁) g;   every k updates  h ← β₂ h + (1 - β₂) ĥ
+    θ ← θ - η λ θ;   θ ← θ - η clip(m / max(γ h, ε), 1)
+
+    γ = gamma, (β₁, β₂) = betas, ε = eps, λ = weight_decay, k = every. Where curvature is small or negative the step is
+    that of a sign method. The estimate ĥ comes from `update_curvature`, called before `step`: without one, `step` is
+    an error. The authors' code has `rho` for γ and multiplies by the batch size in the step; here it is in ĥ, as in
+    the paper. State: m and h, two tensors per parameter, and the number of estimates.
+
+    estimator: "hutchinson" (of diag H; the paper uses γ = 0.01) or "gauss-newton-bartlett" (of the diagonal of the
+    Gauss-Newton matrix, never negative; γ = 0.05).
+    """
+
+    defaults = dict(
+        lr=1e-4, betas=(0.965, 0.99), gamma=0.01, eps=1e-12, weight_decay=0.1, estimator="hutchinson", every=10
+    )
+    numbers = dict(estimates=0)
+
+    def update(self, theta, g, m, h, *, estimates, lr, betas, gamma, eps, weight_decay):
+        m.lerp_(g, 1 - betas[0])
+        if weight_decay:
+            theta.mul_(1 - lr * weight_decay)
+        curvature = h.mul(gamma).clamp_min_(eps)
+        theta.add_(m.div(curvature).clamp_max_(1).clamp_min_(-1), alpha=-lr)
+
+    def step(self, closure: Callable[[], Tensor] | None = None) -> Tensor | None:
+        """One update; RuntimeError, before anything changes, if a parameter has no curvature estimate yet."""
+        for parameter in self._parameters():
+            if parameter.grad is not None and not self.state.get(parameter, {}).get("estimates"):
+                raise RuntimeError(
+                    "Sophia: step needs an estimate of the curvature; call update_curvature before the first step."
+                )
+        return super().step(closure)
+
+    def update_curvature(self, forward: Callable[[], Tensor], generator: torch.Generator | None = None) -> bool:
+        """Fold a new estimate into h if one is due, before the updates 1, 1 + k, 1 + 2k, …; says whether it was.
+
+        forward: called only then. Returns what the estimator needs: the loss of a batch ("hutchinson"), or the
+        logits B×classes ("gauss-newton-bartlett"), with their graph.
+        """
+        parameters = [parameter for parameter in self._parameters() if parameter.requires_grad]
+        states = [self.state.get(parameter, {}) for parameter in parameters]
+        updates = max((state.get("t", 0) for state in states), default=0)
+        known = all(state.get("estimates") for state in states)
+        if known and updates % self.defaults["every"]:
+            return False
+        with torch.enable_grad():
+            estimate = ESTIMATORS[self.defaults["estimator"]](forward(), parameters, generator=generator)
+        self._fold(parameters, estimate)
+        return True
+
+    @torch.no_grad()
+    def _fold(self, parameters: Sequence[Tensor], estimate: Sequence[Tensor | None]) -> None:
+        new = {parameter: h for parameter, h in zip(parameters, estimate, strict=True) if h is not None}
+        for group in self.param_groups:
+            for parameter in group["params"]:
+                if parameter in new:
+                    state = self._state_of(parameter, {name: group[name] for name in self._hyper_names})
+                    state["h"].lerp_(new[parameter], 1 - group["betas"][1])
+                    state["estimates"] += 1
+
+    def _parameters(self) -> list[Tensor]:
+        return [parameter for group in self.param_groups for parameter in group["params"]]
+
+    def check(self, estimator, every, **_):
+        one_of("Sophia: estimator", estimator, ESTIMATORS)
+        positive_int("Sophia: every", every)
+
+
+def hutchinson(
+    loss: Tensor,
+    parameters: Iterable[Tensor],
+    *,
+    probes: str = "rademacher",
+    generator: torch.Generator | None = None,
+) -> list[Tensor | None]:
+    """Unbiased estimate u ⊙ (H u) of the diagonal of the loss's Hessian, for each parameter (None: not in the graph).
+
+    probes: u of random signs ("rademacher": the smaller variance, none at all if H is diagonal) or "normal".
+    generator: on the CPU; the same probes on every device.
+    """
+    one_of("probes", probes, ("rademacher", "normal"))
+    parameters = list(parameters)
+    u = [_probe(parameter, probes, generator) for parameter in parameters]
+    return [None if hu is None else ui * hu for ui, hu in zip(u, hessian_product(loss, parameters, u), strict=True)]
+
+
+def hessian_product(loss: Tensor, parameters: Sequence[Tensor], u: Sequence[Tensor]) -> list[Tensor | None]:
+    """H u, by differentiating ∇loss · u (None for a parameter that the loss does not depend on)."""
+    gradients = torch.autograd.grad(loss, parameters, create_graph=True, allow_unused=True)
+    terms = [(g * v).sum() for g, v in zip(gradients, u, strict=True) if g is not None and g.requires_grad]
+    if not terms:  # the loss is linear in them: H = 0
+        return [None if g is None else torch.zeros_like(g) for g in gradients]
+    products = torch.autograd.grad(sum(terms), parameters, allow_unused=True)
+    return [
+        None if g is None else torch.zeros_like(g) if hu is None else hu
+        for g, hu in zip(gradients, products, strict=True)
+    ]
+
+
+def gauss_newton_bartlett(
+    logits: Tensor, parameters: Iterable[Tensor], *, generator: torch.Generator | None = None
+) -> list[Tensor | None]:
+    """Unbiased estimate B ĝ ⊙ ĝ of the diagonal of the Gauss-Newton matrix of the mean cross-entropy.
+
+    ĝ is the gradient with labels drawn from the model's own softmax, not the data's. logits: B×classes, with graph.
+    For cross-entropy that matrix is the Fisher matrix; it is not the Hessian, and has no negative entry.
+    """
+    if logits.ndim != 2:
+        raise ValueError(f"logits must have shape (B, classes); got {tuple(logits.shape)}.")
+    probabilities = logits.detach().softmax(-1).cpu()
+    labels = torch.multinomial(probabilities, 1, generator=generator).squeeze(1)
+    return squared_gradient(logits, list(parameters), labels.to(logits.device))
+
+
+def squared_gradient(logits: Tensor, parameters: Sequence[Tensor], labels: Tensor) -> list[Tensor | None]:
+    """B ĝ ⊙ ĝ with the gradient ĝ of the mean cross-entropy of B samples."""
+    gradients = torch.autograd.grad(F.cross_entropy(logits, labels), parameters, allow_unused=True)
+    return [None if g is None else len(labels) * g.square() for g in gradients]
+
+
+def _probe(parameter: Tensor, probes: str, generator: torch.Generator | None) -> Tensor:
+    if probes == "normal":
+        u = torch.randn(parameter.shape, generator=generator, dtype=torch.float64)
+    else:
+        u = torch.randint(0, 2, parameter.shape, generator=generator) * 2 - 1
+    return u.to(parameter)
+
+
+ESTIMATORS = {"hutchinson": hutchinson, "gauss-newton-bartlett": gauss_newton_bartlett}

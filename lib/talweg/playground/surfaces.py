@@ -1,0 +1,30 @@
+"""The playground's surfaces as objectives: what a reader plays with can be computed with."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from talweg.errors import one_of
+from talweg.objective import Objective
+from talweg.surfaces import Beale, GaussianMixture, Interpolated, Quadratic, Rosenbrock, Saddle
+
+from .slice import load_slice
+
+SETUP: dict[str, Any] = json.loads(Path(__file__).with_name("setup.json").read_text(encoding="utf-8"))
+
+
+def surface(name: str, kappa: float = 20.0) -> Objective:
+    """The surface "ravine" (½(x² + κ y²)), "rosenbrock", "beale", "saddle", "well", "mixture" or "slice".
+
+    kappa: condition number of the ravine. The slice is the loss of an MLP on digits, see `talweg.playground.slice`.
+    """
+    one_of("name", name, SETUP["surfaces"])
+    if name == "ravine":
+        return Quadratic([1.0, float(kappa)])
+    if name == "slice":
+        return Interpolated(*load_slice())
+    if name in ("well", "mixture"):
+        return GaussianMixture(**SETUP["surfaces"][name]["constants"])
+    return {"rosenbrock": Rosenbrock, "beale": Beale, "saddle": Saddle}[name]()

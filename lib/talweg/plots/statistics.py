@@ -1,0 +1,103 @@
+"""Means with their intervals, and spectra."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from talweg.i18n import number
+from talweg.labels import label
+from talweg.plots.style import COLORS, check_log, drawing, scale
+from talweg.uncertainty import t_interval
+
+__all__ = ["intervals", "spectrum"]
+
+MARKERS = "osD^vPX"
+
+
+def intervals(
+    x: Tensor | Sequence[float],
+    samples: Any,
+    theory: Callable[[Tensor], Tensor] | Tensor | None = None,
+    log: str | None = None,
+    *,
+    xlabel: str = "step",
+    ylabel: str = "loss",
+) -> None:
+    """Draw mean ± 95 % t-interval of the samples at each x, and the theory's curve if there is one.
+
+    x: (m,). samples: (m, n) with n ≥ 2 repetitions, or a dict legend label → (m, n). theory: a function of x, or its
+    values (m,). log: "x", "y", "xy" or None. xlabel, ylabel: keys or words. ValueError for shapes that do not fit and
+    for samples that are not finite (a mean without them would mislead).
+    """
+    check_log(log)
+    x = torch.as_tensor(x).detach().double().cpu()
+    groups = samples if isinstance(samples, Mapping) else {"measured": samples}
+    summaries = {key: _summary(x, values) for key, values in groups.items()}
+    with drawing() as (_, axes):
+        for i, (key, (mean, half)) in enumerate(summaries.items()):
+            color, marker = COLORS[i % len(COLORS)], MARKERS[i % len(MARKERS)]
+            axes.errorbar(x, mean, half, fmt=marker, color=color, markersize=4.5, capsize=3, label=label(key))
+        scale(axes, log)
+        if log and "x" in log and len(x) <= 10:
+            axes.set_xticks(x.tolist(), [number(value) for value in x.tolist()])
+            axes.set_xticks([], minor=True)
+        if theory is not None:
+            axes.plot(*_theory(x, theory, log), color="#333333", linewidth=1.2, zorder=1, label=label("theory"))
+        axes.set_xlabel(label(xlabel))
+        axes.set_ylabel(label(ylabel))
+        if theory is not None or isinstance(samples, Mapping):
+            axes.legend()
+
+
+def _summary(x: Tensor, samples: Any) -> tuple[Tensor, Tensor]:
+    samples = torch.as_tensor(samples)
+    if x.ndim != 1 or samples.ndim != 2 or len(samples) != len(x):
+        raise ValueError(f"x must be (m,) and samples (m, n), got {tuple(x.shape)} and {tuple(samples.shape)}")
+    if not samples.isfinite().all():
+        raise ValueError(f"samples must be finite, got {int((~samples.isfinite()).sum())} NaN or infinite values")
+    return t_interval(samples)
+
+
+def _theory(x: Tensor, theory: Callable[[Tensor], Tensor] | Tensor, log: str | None) -> tuple[Tensor, Tensor]:
+    """The theory's curve: smooth if it is a function, through the points if it is given at these."""
+    if not callable(theory):
+        return x, torch.as_tensor(theory).detach().cpu()
+    if log and "x" in log:
+        smooth = torch.logspace(float(x.min().log10()), float(x.max().log10()), 200, dtype=x.dtype)
+    else:
+        smooth = torch.linspace(float(x.min()), float(x.max()), 200, dtype=x.dtype)
+    return smooth, torch.as_tensor(theory(smooth))
+
+
+def spectrum(values: Any, log: str | None = None, *, ylabel: str = "eigenvalue") -> None:
+    """Draw eigenvalues (or singular values) in falling order against their index 1, 2, …
+
+    values: (P,), or a dict legend label → (P,). log: "x", "y", "xy" or None; a logarithmic y axis leaves out values
+    that are not positive. ylabel: key or words.
+    """
+    check_log(log)
+    groups = values if isinstance(values, Mapping) else {None: values}
+    with drawing() as (_, axes):
+        for i, (key, group) in enumerate(groups.items()):
+            group = torch.as_tensor(group).detach().double().cpu()
+            if group.ndim != 1 or not len(group) or not group.isfinite().all():
+                raise ValueError(f"values must be a vector of finite numbers, got shape {tuple(group.shape)}")
+            falling = group.sort(descending=True).values
+            index = torch.arange(1, len(falling) + 1)
+            name = "_nolegend_" if key is None else label(key)
+            axes.plot(
+                index, falling, MARKERS[i % len(MARKERS)], markersize=4, color=COLORS[i % len(COLORS)], label=name
+            )
+        scale(axes, log)
+        if not log or "y" not in log:
+            axes.axhline(0, color="#999999", linewidth=0.8, zorder=0)
+        if not log or "x" not in log:
+            axes.xaxis.get_major_locator().set_params(integer=True)
+        axes.set_xlabel(label("index"))
+        axes.set_ylabel(label(ylabel))
+        if None not in groups:
+            axes.legend()

@@ -1,0 +1,130 @@
+"""Learning-rate schedules: functions of t = 1, 2, … (the number of the update) that return the factor of lr.
+
+`training.train(…, schedule=cosine(1000))` takes one as it is, `scheduler(optimizer, cosine(1000))` makes it a torch
+scheduler. They are pure: the same t gives the same factor, whatever was asked before.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import torch
+
+from .errors import one_of, positive_int
+
+__all__ = [
+    "constant",
+    "cosine",
+    "inverse_sqrt",
+    "linear_warmup",
+    "one_cycle",
+    "scheduler",
+    "step",
+    "warmup_stable_decay",
+]
+
+Schedule = Callable[[int], float]
+
+
+def constant() -> Schedule:
+    """1."""
+    return lambda t: 1.0
+
+
+def step(every: int, factor: float = 0.1) -> Schedule:
+    """factor^⌊(t - 1) / every⌋: multiplied by `factor` after each `every` updates."""
+    positive_int("every", every)
+    _fraction("factor", factor)
+    return lambda t: factor ** ((t - 1) // every)
+
+
+def cosine(steps: int, floor: float = 0.0) -> Schedule:
+    """Half a cosine from 1 at t = 1 towards `floor` (Loshchilov & Hutter 2017, arXiv:1608.03983, one period).
+
+    floor + (1 - floor) (1 + cos(π (t - 1) / steps)) / 2, and `floor` after `steps` updates.
+    """
+    positive_int("steps", steps)
+    _fraction("floor", floor)
+    return lambda t: _cosine(1.0, floor, (t - 1) / steps)
+
+
+def linear_warmup(steps: int, then: Schedule | None = None) -> Schedule:
+    """t / steps for t ≤ steps; after that `then`, whose own t starts at 1 (default: constant)."""
+    positive_int("steps", steps)
+    then = then or constant()
+    return lambda t: t / steps if t <= steps else then(t - steps)
+
+
+def one_cycle(steps: int, rise: float = 0.3, first: float = 1 / 25, last: float = 1 / 250_000) -> Schedule:
+    """Up from `first` to 1, then down to `last`, both on half a cosine (Smith & Topin 2018, arXiv:1708.07120).
+
+    rise: the share of the `steps` updates that goes up. The defaults are those of torch's OneCycleLR, whose max_lr is
+    this optimizer's lr. Momentum is left alone. After `steps` updates: `last`.
+    """
+    if positive_int("steps", steps) < 2:
+        raise ValueError(f"steps must be at least 2; got {steps}.")
+    for name, value in (("rise", rise), ("first", first), ("last", last)):
+        _fraction(name, value)
+    peak = rise * steps - 1  # counted from 0, as torch does
+
+    def factor(t: int) -> float:
+        n = t - 1
+        if n <= peak:
+            return _cosine(first, 1.0, n / peak if peak else 1.0)
+        return _cosine(1.0, last, (n - peak) / (steps - 1 - peak))
+
+    return factor
+
+
+def inverse_sqrt(warmup: int) -> Schedule:
+    """min(t / warmup, √(warmup / t)): linear to 1, then as 1 / √t (Vaswani et al. 2017, arXiv:1706.03762)."""
+    positive_int("warmup", warmup)
+    return lambda t: min(t / warmup, math.sqrt(warmup / t))
+
+
+def warmup_stable_decay(
+    steps: int, warmup: int, decay: int, shape: str = "linear", floor: float = 0.0
+) -> Schedule:  # fmt: skip
+    """Linear warmup, a plateau at 1, then `decay` updates down to `floor` (Hu et al. 2024, arXiv:2404.06395).
+
+    shape of the decay, with s from 0 to 1: "linear", 1 - s; "sqrt", 1 - √s (Hägele et al. 2024, arXiv:2405.18392);
+    "cosine". The last of the `steps` updates has the factor `floor`. ValueError if warmup + decay > steps.
+    """
+    positive_int("steps", steps)
+    one_of("shape", shape, SHAPES)
+    _fraction("floor", floor)
+    if warmup < 0 or decay < 0 or warmup + decay > steps:
+        raise ValueError(f"warmup and decay must not be negative nor exceed steps = {steps}; got {warmup}, {decay}.")
+
+    def factor(t: int) -> float:
+        if t <= warmup:
+            return t / warmup
+        if t <= steps - decay:
+            return 1.0
+        s = min(1.0, (t - (steps - decay)) / decay) if decay else 1.0
+        return floor + (1 - floor) * SHAPES[shape](s)
+
+    return factor
+
+
+def scheduler(optimizer: torch.optim.Optimizer, schedule: Schedule) -> torch.optim.lr_scheduler.LambdaLR:
+    """A torch scheduler: call its `step()` after each `optimizer.step()`; update t then has lr · schedule(t)."""
+    return torch.optim.lr_scheduler.LambdaLR(optimizer, lambda updates: schedule(updates + 1))
+
+
+SHAPES: dict[str, Schedule] = {
+    "linear": lambda s: 1 - s,
+    "sqrt": lambda s: 1 - math.sqrt(s),
+    "cosine": lambda s: (1 + math.cos(math.pi * s)) / 2,
+}
+
+
+def _cosine(start: float, end: float, s: float) -> float:
+    """From `start` to `end` on half a cosine as s goes from 0 to 1."""
+    return end + (start - end) * (1 + math.cos(math.pi * min(1.0, max(0.0, s)))) / 2
+
+
+def _fraction(name: str, value: float) -> None:
+    if not 0 <= value <= 1:
+        raise ValueError(f"{name} must lie in [0, 1]; got {value!r}.")

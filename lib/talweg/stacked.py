@@ -1,0 +1,192 @@
+"""Forward passes of many networks of one shape at once: parameters stacked along a first axis, one product per layer.
+
+On a line or plane of parameters, θ(w) = θ₀ + Σᵢ wᵢ dᵢ, the first layer is cheaper still: it is linear in its weights,
+so its outputs there are the same combination of m + 1 outputs that are computed once (`StackedSlice`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import torch
+from torch import Tensor, nn
+from torch.func import vmap
+from torch.nn import functional as F
+
+__all__ = ["StackedSlice", "losses", "stacked_forward", "stacked_layers"]
+
+ELEMENTWISE = (
+    nn.ReLU, nn.LeakyReLU, nn.ELU, nn.SELU, nn.CELU, nn.GELU, nn.SiLU, nn.Mish, nn.Tanh, nn.Sigmoid, nn.Softplus,
+    nn.Hardtanh, nn.Identity,
+)  # fmt: skip
+
+IN_PLACE = {nn.ReLU: Tensor.relu_, nn.Tanh: Tensor.tanh_, nn.Sigmoid: Tensor.sigmoid_}
+Layers = list[tuple[str, nn.Module]]
+
+
+def stacked_forward(model: nn.Module, x_dims: int) -> Callable[[dict[str, Tensor], Tensor], Tensor] | None:
+    """A function (parameters by name, each (K, …); x with `x_dims` axes, samples first) → outputs (K, n, out), or None.
+
+    None unless the model is a plain chain of linear layers, elementwise activations and a Flatten at the beginning
+    (`nn.Sequential`, or a subclass that keeps its forward) on vectors. Hooks and tied weights make it None too.
+    """
+    layers = stacked_layers(model, x_dims)
+    if layers is None:
+        return None
+
+    def forward(parameters: dict[str, Tensor], x: Tensor) -> Tensor:
+        h = x
+        for name, module in layers:
+            h = _linear(h, parameters, name) if isinstance(module, nn.Linear) else module(h)
+        return h
+
+    return forward
+
+
+class StackedSlice:
+    """Outputs of a chain of layers on x, at combinations of m + 1 networks: weights (k, m + 1) → (k, n, out).
+
+    layers: from `stacked_layers`. corners: parameters by name, each (m + 1, …): those of θ₀, d₁, …, dₘ. The weights of
+    θ₀ are then 1, and an affine family is a linear one.
+    """
+
+    def __init__(self, layers: Layers, corners: dict[str, Tensor], x: Tensor, samples_at_once: int):
+        first = next(i for i, (_, module) in enumerate(layers) if isinstance(module, nn.Linear))
+        for _, module in layers[:first]:
+            x = module(x)
+        products = _linear(x, corners, layers[first][0])  # (m + 1, n, hidden)
+        parts = [part.contiguous() for part in products.split(samples_at_once, dim=1)]
+        self.parts = [(part, _Rows(part)) for part in parts]
+        self.layers = layers[first + 1 :]
+        later = [f"{name}." for name, module in self.layers if isinstance(module, nn.Linear)]
+        self.corners = {name: p for name, p in corners.items() if name.startswith(tuple(later))}
+        self.buffers: dict[tuple, Tensor] = {}
+
+    def __call__(self, weights: Tensor) -> Tensor:
+        parameters = {name: _combined(weights, p) for name, p in self.corners.items()}
+        columns = [self._forward(self._first(weights, *part), parameters) for part in self.parts]
+        return torch.cat(columns, dim=2).mT
+
+    def _first(self, weights: Tensor, products: Tensor, rows: _Rows) -> Tensor:
+        h = self._buffer("", (len(weights), *products.shape[1:]))
+        if weights.is_cuda:
+            torch.mm(weights, products.flatten(1), out=h.view(len(weights), -1))
+        else:
+            rows.combine(weights, h)
+        return h
+
+    def _forward(self, h: Tensor, parameters: dict[str, Tensor]) -> Tensor:
+        """Outputs as columns, (k, out, n): see `losses`."""
+        for name, module in self.layers:
+            if isinstance(module, nn.Linear) and module is self.layers[-1][1]:
+                return _linear_columns(h, parameters, name)
+            if isinstance(module, nn.Linear):
+                h = _linear(h, parameters, name, self._buffer(name, (*h.shape[:2], module.out_features)))
+            else:  # h is ours alone: where there is an operation in place, it saves a pass through memory
+                h = IN_PLACE.get(type(module), module)(h)
+        return h.mT.clone()
+
+    def _buffer(self, name: str, shape: tuple[int, ...]) -> Tensor:
+        """Memory for a layer's outputs, used again for each chunk: new pages from the system were half of the time."""
+        key = name, shape
+        if key not in self.buffers:
+            self.buffers[key] = self.parts[0][0].new_empty(shape)
+        return self.buffers[key]
+
+
+def _combined(weights: Tensor, corners: Tensor) -> Tensor:
+    """Σᵢ wᵢ cᵢ: (k, m + 1), (m + 1, …) → (k, …)."""
+    return (weights @ corners.flatten(1)).view(len(weights), *corners.shape[1:])
+
+
+def _linear(h: Tensor, parameters: dict[str, Tensor], name: str, out: Tensor | None = None) -> Tensor:
+    """h Wᵀ + b for all K networks: h is (n, in) before the first layer, then (K, n, in)."""
+    prefix = f"{name}." if name else ""
+    weight, bias = parameters[prefix + "weight"], parameters.get(prefix + "bias")
+    h = h.expand(len(weight), *h.shape) if h.ndim == 2 else h
+    if bias is None:
+        return torch.bmm(h, weight.mT, out=out)
+    return torch.baddbmm(bias.unsqueeze(1), h, weight.mT, out=out)
+
+
+class _Rows:
+    """Combinations of one part's products; where neighbouring rows of weights differ in w₁ alone, the rest is kept.
+
+    So it is in a row of a plane. Then one sum of two arrays is left for each point, about half the time of a product
+    of matrices with so few rows (MKL).
+    """
+
+    def __init__(self, corners: Tensor):
+        self.corners, self.key, self.rest = corners, None, torch.empty_like(corners[0])
+
+    def combine(self, weights: Tensor, result: Tensor) -> None:
+        for (first, second, *others), out in zip(weights.tolist(), result, strict=True):
+            if self.key != (first, others):
+                self.key = first, others
+                torch.mul(self.corners[0], first, out=self.rest)
+                for weight, corner in zip(others, self.corners[2:], strict=True):
+                    self.rest.add_(corner, alpha=weight)
+            torch.add(self.rest, self.corners[1], alpha=second, out=out)
+
+
+def stacked_layers(model: nn.Module, x_dims: int) -> Layers | None:
+    """(name, layer) in the order of evaluation, or None where `stacked_forward` is."""
+    layers = _chain(model, "")
+    if not layers or not any(isinstance(module, nn.Linear) for _, module in layers):
+        return None
+    if x_dims != 2 and not isinstance(layers[0][1], nn.Flatten):
+        return None
+    if len(list(model.parameters())) != len(list(model.named_parameters(remove_duplicate=False))):
+        return None
+    return layers
+
+
+def _linear_columns(h: Tensor, parameters: dict[str, Tensor], name: str) -> Tensor:
+    """W hᵀ + b for all K networks: (K, n, in) → (K, out, n)."""
+    prefix = f"{name}." if name else ""
+    weight, bias = parameters[prefix + "weight"], parameters.get(prefix + "bias")
+    return torch.bmm(weight, h.mT) if bias is None else torch.baddbmm(bias.unsqueeze(2), weight, h.mT)
+
+
+def losses(loss: Callable[[Tensor, Tensor], Tensor], outputs: Sequence[Tensor], y: Tensor) -> Tensor:
+    """The mean loss of K networks, (K,), from their outputs on the same n samples, in pieces of shape (k, n, …).
+
+    Cross-entropy is taken with the classes before the samples in memory: over the last of all axes, and ten numbers
+    long, torch's logarithm of the softmax was measured to be twenty times slower.
+    """
+    if _is_cross_entropy(loss, y) and outputs[0].ndim == 3:
+        columns = torch.cat([some.mT for some in outputs])
+        return F.cross_entropy(columns, y.expand(len(columns), -1), reduction="none").mean(1)
+    return vmap(loss, in_dims=(0, None))(torch.cat([*outputs]), y)
+
+
+def _is_cross_entropy(loss: Callable, y: Tensor) -> bool:
+    """Whether the loss is the plain mean cross-entropy of n labels."""
+    if type(loss) is nn.CrossEntropyLoss:
+        plain = loss.weight is None and loss.reduction == "mean" and loss.ignore_index < 0 and not loss.label_smoothing
+    else:
+        plain = loss is F.cross_entropy
+    return plain and y.ndim == 1 and y.dtype == torch.long and bool((y >= 0).all())
+
+
+def _chain(module: nn.Module, name: str) -> Layers | None:
+    """(name, layer) in the order of evaluation, or None if there is anything but a plain chain."""
+    if module._forward_hooks or module._forward_pre_hooks or getattr(module, "parametrizations", None):
+        return None
+    if isinstance(module, nn.Sequential) and type(module).forward is nn.Sequential.forward:
+        layers: Layers = []
+        for child_name, child in module._modules.items():  # named_children would drop a module used twice
+            inner = _chain(child, f"{name}.{child_name}" if name else child_name)
+            if inner is None or (layers and any(isinstance(layer, nn.Flatten) for _, layer in inner)):
+                return None
+            layers += inner
+        return layers
+    return [(name, module)] if _is_known(module) else None
+
+
+def _is_known(module: nn.Module) -> bool:
+    if type(module) is nn.Dropout:
+        return not module.training
+    if type(module) is nn.Flatten:
+        return (module.start_dim, module.end_dim) == (1, -1)
+    return type(module) in (nn.Linear, *ELEMENTWISE)

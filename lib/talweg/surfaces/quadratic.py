@@ -1,0 +1,117 @@
+"""Quadratic functions: a bowl or ravine, a saddle, linear regression."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+
+from .formula import Formula, Numbers, constant, vector
+
+__all__ = ["LeastSquares", "Quadratic", "Saddle"]
+
+
+class Quadratic(Formula):
+    """½ (θ − c)ᵀ H (θ − c) with a symmetric Hessian H, given whole (P, P) or by its eigenvalues (P,) on the axes."""
+
+    def __init__(self, hessian: Numbers, center: Numbers | None = None):
+        H = constant(hessian, "hessian", (1, 2))
+        H = torch.diag(H) if H.ndim == 1 else H
+        if H.shape[0] != H.shape[1] or not torch.allclose(H, H.T):
+            raise ValueError(f"hessian must be eigenvalues (P,) or a symmetric matrix (P, P), got {H.tolist()}")
+        self.H = H
+        self.dim = len(H)
+        self.center = vector(center, "center", self.dim)
+
+    def value(self, theta: Tensor) -> Tensor:
+        d = theta - self.center.to(theta)
+        return 0.5 * ((d @ self.H.to(theta)) * d).sum(-1)
+
+    def gradient(self, theta: Tensor) -> Tensor:
+        return (theta - self.center.to(theta)) @ self.H.to(theta)
+
+    def hessian(self, theta: Tensor | None = None) -> Tensor:
+        """H, the same at every point."""
+        return self.H.clone() if theta is None else self.H.to(self.point(theta))
+
+    def hvp(self, theta: Tensor, v: Tensor) -> Tensor:
+        return self.point(v, name="v") @ self.H.to(self.point(theta))
+
+    def grads(self, thetas: Tensor) -> Tensor:
+        return self.gradient(self.points(thetas).detach())
+
+
+class Saddle(Quadratic):
+    """½ Σ λᵢ θᵢ², by default (x² − y²)/2: the simplest saddle, whose unstable direction is the y axis.
+
+    eigenvalues: at least one positive and one negative. angle: turns both axes by so many radians (two variables).
+    """
+
+    def __init__(self, eigenvalues: Numbers = (1.0, -1.0), angle: float = 0.0):
+        values = constant(eigenvalues, "eigenvalues", (1,))
+        if not (values.min() < 0 < values.max()):
+            raise ValueError(f"eigenvalues of a saddle must have both signs, got {values.tolist()}")
+        if angle and len(values) != 2:
+            raise ValueError(f"angle needs two variables, got {len(values)} eigenvalues")
+        cos, sin = math.cos(angle), math.sin(angle)
+        turn = [[cos, -sin], [sin, cos]] if len(values) == 2 else torch.eye(len(values)).tolist()
+        axes = torch.tensor(turn, dtype=torch.float64)
+        super().__init__(axes @ torch.diag(values) @ axes.T)
+        self.eigenvalues, self.axes = values, axes
+
+
+class LeastSquares(Formula):
+    """Linear regression, (1/2n) ‖Xθ − y‖², with the gradient of every sample.
+
+    x: design matrix (n, P), a column of ones included if there is an intercept. y: (n,).
+    """
+
+    def __init__(self, x: Numbers, y: Numbers):
+        self.x, self.y = constant(x, "x", (2,)), constant(y, "y", (1,))
+        if len(self.x) != len(self.y) or not self.x.numel():
+            raise ValueError(f"x (n, P) and y (n,) must share n ≥ 1, got {tuple(self.x.shape)}, {tuple(self.y.shape)}")
+        self.n, self.dim = self.x.shape
+
+    def residuals(self, theta: Tensor) -> Tensor:
+        """Xθ − y, shape (…, n)."""
+        return theta @ self.x.to(theta).T - self.y.to(theta)
+
+    def value(self, theta: Tensor) -> Tensor:
+        return self.residuals(theta).square().sum(-1) / (2 * self.n)
+
+    def gradient(self, theta: Tensor) -> Tensor:
+        return self.residuals(theta) @ self.x.to(theta) / self.n
+
+    def grads(self, thetas: Tensor) -> Tensor:
+        return self.gradient(self.points(thetas).detach())
+
+    def hessian(self, theta: Tensor | None = None) -> Tensor:
+        """XᵀX/n, the same at every point."""
+        return self.x.T @ self.x / self.n if theta is None else self.hessian().to(self.point(theta))
+
+    def minimizer(self) -> Tensor:
+        """The θ of smallest norm among those of smallest loss, shape (P,)."""
+        return torch.linalg.lstsq(self.x, self.y.unsqueeze(1), driver="gelsd").solution.squeeze(1)
+
+    def sample_losses(self, theta: Tensor) -> Tensor:
+        """½ (xᵢᵀθ − yᵢ)² of every sample, shape (n,); f is their mean."""
+        return self.residuals(self.point(theta)).square() / 2
+
+    def sample_grads(self, theta: Tensor) -> Tensor:
+        """Gradient of every sample's loss, shape (n, P); ∇f is their mean."""
+        theta = self.point(theta)
+        return self.residuals(theta).unsqueeze(1) * self.x.to(theta)
+
+    def batch_grad(self, theta: Tensor, indices: Tensor) -> Tensor:
+        """Gradient of the mean loss over the samples `indices` (B,), shape (P,)."""
+        return self.batch_grads(self.point(theta).unsqueeze(0), torch.as_tensor(indices).unsqueeze(0))[0]
+
+    def batch_grads(self, thetas: Tensor, indices: Tensor) -> Tensor:
+        """A mini-batch gradient for each of K points: thetas (K, P), indices of samples (K, B) → (K, P)."""
+        thetas, indices = self.points(thetas), torch.as_tensor(indices)
+        if indices.ndim != 2 or len(indices) != len(thetas) or not indices.shape[1] or indices.is_floating_point():
+            raise ValueError(f"indices must be integers of shape ({len(thetas)}, B), got {tuple(indices.shape)}")
+        x, y = self.x.to(thetas)[indices], self.y.to(thetas)[indices]
+        residuals = torch.einsum("kbp,kp->kb", x, thetas) - y
+        return torch.einsum("kbp,kb->kp", x, residuals) / indices.shape[1]

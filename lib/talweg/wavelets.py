@@ -1,0 +1,139 @@
+"""A surface or slice split by scale: multiresolution analysis (Mallat 1989) and the continuous transform."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy
+import torch
+from torch import Tensor
+
+from talweg.errors import positive_int
+from talweg.landscape import Surface
+
+__all__ = ["Decomposition", "cwt", "decompose", "roughness"]
+
+
+@dataclass(frozen=True, eq=False)
+class Decomposition:
+    """Wavelet coefficients of a slice (n,) or surface (ny, nx): an approximation, and details of levels 1 (finest) ….
+
+    approximation: coefficients of the coarse rest. details[j − 1]: kind → coefficients of level j; the kinds are "d"
+    for slices; "ad", "da", "dd" for surfaces, one letter for each axis, d where the wavelet runs along it.
+    """
+
+    approximation: Tensor
+    details: list[dict[str, Tensor]]
+    wavelet: str
+    mode: str
+    shape: tuple[int, ...]
+
+    @property
+    def level(self) -> int:
+        return len(self.details)
+
+    def reconstruct(self) -> Tensor:
+        """The values again, to rounding."""
+        return self._inverse(self.approximation, self.details)
+
+    def component(self, level: int) -> Tensor:
+        """What one level alone contributes, in the shape of the values; level 0: the approximation. They add up."""
+        if not 0 <= level <= self.level:
+            raise ValueError(f"level must be between 0 (the approximation) and {self.level}; got {level}.")
+        nothing = [{key: torch.zeros_like(c) for key, c in kinds.items()} for kinds in self.details]
+        if level == 0:
+            return self._inverse(self.approximation, nothing)
+        nothing[level - 1] = self.details[level - 1]
+        return self._inverse(torch.zeros_like(self.approximation), nothing)
+
+    def smoothed(self, level: int) -> Tensor:
+        """The values without the details of levels 1 … level."""
+        if not 0 <= level <= self.level:
+            raise ValueError(f"level must be between 0 and {self.level}; got {level}.")
+        return sum((self.component(j) for j in range(level + 1, self.level + 1)), self.component(0))
+
+    def energy(self) -> Tensor:
+        """Sums of squared coefficients: approximation, then levels 1 … level, (level + 1,).
+
+        Their sum is that of the squared values if the wavelet is orthogonal, the mode "periodization", and all sizes
+        are divisible by 2^level; not in general.
+        """
+        levels = [sum(c.square().sum() for c in kinds.values()) for kinds in self.details]
+        return torch.stack([self.approximation.square().sum(), *levels])
+
+    def _inverse(self, approximation: Tensor, details: list[dict[str, Tensor]]) -> Tensor:
+        import pywt
+
+        arrays: list[Any] = [approximation.numpy()]
+        arrays += [{key: c.numpy() for key, c in kinds.items()} for kinds in reversed(details)]
+        values = torch.from_numpy(pywt.waverecn(arrays, self.wavelet, mode=self.mode))
+        return values[tuple(slice(size) for size in self.shape)]  # one more where a size is odd
+
+
+def decompose(
+    surface: Surface | Tensor, wavelet: str = "db2", level: int | None = None, *, mode: str = "periodization"
+) -> Decomposition:
+    """Multiresolution analysis of a surface, of its values (ny, nx), or of a slice (n,), in float64.
+
+    wavelet: a discrete one of PyWavelets ("haar", "db2", "sym4", …). level: default and limit are the depth at which
+    the filter still fits. mode: how the values go on beyond the edge; "periodization" alone conserves energy.
+    ValueError: unknown wavelet or mode, a level too deep, values that are not finite.
+    """
+    import pywt
+
+    values = _values(surface)
+    if wavelet not in pywt.wavelist(kind="discrete"):
+        raise ValueError(f"wavelet must be a discrete one of PyWavelets, such as 'haar' or 'db2'; got {wavelet!r}.")
+    if mode not in pywt.Modes.modes:
+        raise ValueError(f"mode must be one of {', '.join(map(repr, pywt.Modes.modes))}; got {mode!r}.")
+    deepest = pywt.dwtn_max_level(values.shape, wavelet)
+    if deepest < 1 or (level is not None and positive_int("level", level) > deepest):
+        sizes = " × ".join(map(str, values.shape))
+        raise ValueError(f"level must be at most {deepest} for {sizes} values and {wavelet!r}; got {level or 1}.")
+    coarse, *rest = pywt.wavedecn(values, wavelet, mode=mode, level=level or deepest)
+    details = [{key: torch.from_numpy(c) for key, c in kinds.items()} for kinds in reversed(rest)]
+    return Decomposition(torch.from_numpy(coarse), details, wavelet, mode, values.shape)
+
+
+def roughness(surface: Surface | Tensor, wavelet: str = "db2", level: int | None = None) -> Tensor:
+    """Root mean square of each level's detail, finest first, (level,), in the units of the values.
+
+    A flat surface has none; noise has most in the finest level; a wide bowl in the coarsest.
+    """
+    parts = decompose(surface, wavelet, level)
+    return torch.stack([parts.component(j).square().mean().sqrt() for j in range(1, parts.level + 1)])
+
+
+def cwt(values: Tensor, scales: Tensor, wavelet: str = "mexh") -> Tensor:
+    """The continuous wavelet transform of a slice: values (n,), scales (S,) in grid steps → (S, n), float64.
+
+    wavelet: a real one ("mexh", "gaus1" … "gaus8", "morl"). The slice is continued by its mirror image, since a jump to
+    zero at the edges would be all one sees at large scales.
+    """
+    import pywt
+
+    array = _values(values)
+    if array.ndim != 1:
+        raise ValueError(f"values must be a slice of shape (n,); got {array.shape}.")
+    scales = torch.as_tensor(scales, dtype=torch.float64)
+    if scales.ndim != 1 or not len(scales) or not (scales > 0).all() or not scales.isfinite().all():
+        raise ValueError(f"scales must be a vector of positive finite numbers; got {scales.tolist()}.")
+    real = [name for name in pywt.wavelist(kind="continuous") if name.startswith(("mexh", "gaus", "morl"))]
+    if wavelet not in real:
+        raise ValueError(f"wavelet must be one of {', '.join(real)}; got {wavelet!r}.")
+    margin = math.ceil(8 * float(scales.max()))
+    padded = numpy.pad(array, margin, mode="symmetric")
+    coefficients, _ = pywt.cwt(padded, scales.numpy(), wavelet)
+    return torch.from_numpy(coefficients[:, margin : margin + len(array)].copy())
+
+
+def _values(surface: Surface | Tensor) -> numpy.ndarray:
+    z = surface.z if isinstance(surface, Surface) else torch.as_tensor(surface)
+    if z.ndim not in (1, 2) or not z.numel():
+        raise ValueError(f"surface must be a Surface, or values of shape (n,) or (ny, nx); got {tuple(z.shape)}.")
+    bad = int((~z.isfinite()).sum())
+    if bad:
+        raise ValueError(f"surface must be finite for a wavelet transform; {bad} of its values are not.")
+    return z.detach().double().cpu().numpy()

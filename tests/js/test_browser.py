@@ -1,0 +1,225 @@
+"""The figures on a page in headless Chromium: keys, pointer, address, reduced motion, and the time a frame takes."""
+
+import json
+import shutil
+import time
+
+import pytest
+from selenium import webdriver
+from selenium.webdriver.common.by import By
+from selenium.webdriver.common.keys import Keys
+
+import talweg
+from talweg import figures
+
+pytestmark = pytest.mark.browser
+
+# Stands in for the widget manager: traits, change events, one widget.
+PAGE = """<!doctype html><html lang="es" CONTENT><meta charset="utf-8"><style>body{margin:0 auto;max-width:760px}CSS</style>
+<div id="here"></div><script type="module">
+SCRIPT
+const state = STATE, handlers = {};
+window.model = {
+  get: (name) => state[name],
+  set(name, value) {
+    if (JSON.stringify(state[name]) === JSON.stringify(value)) return;
+    state[name] = value;
+    (handlers["change:" + name] ?? []).forEach((f) => f());
+  },
+  save_changes() {}, off() {},
+  on: (names, f) => names.split(" ").forEach((name) => (handlers[name] ??= []).push(f)),
+};
+window.errors = [];
+addEventListener("error", (event) => window.errors.push(event.message));
+globalThis.render({ model, el: document.getElementById("here") });
+</script></html>"""
+
+
+@pytest.fixture(scope="module")
+def browser():
+    binary, service = shutil.which("chromium"), shutil.which("chromedriver")
+    if not binary or not service:
+        pytest.skip("needs chromium and chromedriver")
+    options = webdriver.ChromeOptions()
+    options.binary_location = binary
+    for argument in ("--headless=new", "--no-sandbox", "--disable-gpu", "--window-size=1000,1400"):
+        options.add_argument(argument)
+    driver = webdriver.Chrome(options=options, service=webdriver.ChromeService(service))
+    yield driver
+    driver.quit()
+
+
+@pytest.fixture
+def opened(browser, tmp_path):
+    """`opened(widget, hash="", published=True)`: the page with that widget, drawn."""
+
+    def open_page(widget, hash="", published=True, width=1000, reduced=False):
+        state = {name: value for name, value in widget.get_state().items() if not name.startswith("_") and name != "layout"}
+        page = PAGE.replace("CONTENT", 'data-content_root="./"' if published else "").replace("CSS", widget._css)
+        page = page.replace("SCRIPT", widget._esm.replace("export default { render };", "globalThis.render = render;"))
+        (tmp_path / "page.html").write_text(page.replace("STATE", json.dumps(state)), encoding="utf-8")
+        motion = [{"name": "prefers-reduced-motion", "value": "reduce" if reduced else "no-preference"}]
+        browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": motion})
+        size = {"width": width, "height": 1400, "deviceScaleFactor": 1, "mobile": False}
+        browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+        browser.get("about:blank")
+        browser.get((tmp_path / "page.html").as_uri() + hash)
+        until(lambda: said(browser))
+        assert browser.execute_script("return window.errors") == []
+        return browser
+
+    talweg.use("es")
+    return open_page
+
+
+def until(condition, seconds=10.0):
+    end = time.monotonic() + seconds
+    while not (value := condition()):
+        assert time.monotonic() < end, "nothing happened"
+        time.sleep(0.05)
+    return value
+
+
+def said(browser):
+    return browser.find_element(By.CSS_SELECTOR, ".tw-said").text
+
+
+def shown(browser) -> int:
+    return int(browser.find_element(By.CSS_SELECTOR, ".tw-time input").get_property("value"))
+
+
+def test_the_playground_tells_in_words_who_arrived(opened):
+    browser = opened(figures.playground("mixture", ["SGD", "Adam"]))
+    text = said(browser)
+    assert "Descenso de gradiente llega al mínimo, en (2,3; 0,6)" in text and "Adam llega al mínimo, en (0,257; −0,874)" in text
+    assert shown(browser) == 300  # whole from the start
+
+
+def test_everything_is_reached_by_keyboard(opened):
+    browser = opened(figures.playground("beale", ["SGD", "Adam"]))
+    browser.execute_script("document.body.tabIndex = -1; document.body.focus()")
+    reached = []
+    for _ in range(30):
+        browser.switch_to.active_element.send_keys(Keys.TAB)
+        element = browser.switch_to.active_element
+        if element.tag_name == "body":
+            break
+        reached.append(element.get_attribute("class") or element.get_attribute("name") or element.tag_name)
+    assert reached[0] == "tw-handle" and {"tw-play", "steps", "lr", "beta1", "beta2", "select", "tw-away"} <= set(reached)
+    handle = browser.find_element(By.CSS_SELECTOR, ".tw-handle")
+    before = browser.execute_script("return model.get('start')")
+    handle.send_keys(Keys.ARROW_RIGHT, Keys.ARROW_UP, Keys.SHIFT + Keys.ARROW_UP)
+    after = browser.execute_script("return model.get('start')")
+    assert [b - a for a, b in zip(before, after, strict=True)] == pytest.approx([0.18, 0.198])
+    until(lambda: "(1,18; 1,7)" in handle.get_attribute("aria-label"))
+    assert browser.switch_to.active_element == handle  # still there after the redraw
+
+
+def test_a_click_sets_the_start_and_the_paths_follow(opened):
+    browser = opened(figures.playground("saddle", ["SGD"]))
+    panel = browser.find_element(By.CSS_SELECTOR, ".tw-panel")
+    before = said(browser)
+    webdriver.ActionChains(browser).move_to_element_with_offset(panel, 60, -40).click().perform()
+    assert browser.execute_script("return model.get('start')") != [-2.5, 0.001]
+    until(lambda: said(browser) != before)
+
+
+def test_step_reset_and_play(opened):
+    browser = opened(figures.playground("beale", ["SGD", "Adam"], steps=60))
+    step, reset = browser.find_elements(By.CSS_SELECTOR, ".tw-player button")[1:]
+    lines = "return document.querySelector('.tw-trace.tw-c0[d]').getAttribute('d').split('L').length"
+    reset.click()
+    assert (shown(browser), browser.execute_script(lines)) == (0, 1)
+    step.click()
+    step.click()
+    assert (shown(browser), browser.execute_script(lines)) == (2, 3)
+    play = browser.find_element(By.CSS_SELECTOR, ".tw-play")
+    play.click()
+    assert play.text == "Pausa"
+    until(lambda: shown(browser) == 60 and play.text == "Reproducir")
+
+
+def test_reduced_motion_shows_the_whole_paths_and_no_play_button(opened):
+    browser = opened(figures.playground("beale", ["SGD"]), reduced=True)
+    assert not browser.find_element(By.CSS_SELECTOR, ".tw-play").is_displayed() and shown(browser) == 500
+
+
+def test_the_address_keeps_the_set_up(opened):
+    browser = opened(figures.playground("beale", ["SGD"]))
+    assert browser.execute_script("return location.hash") == ""  # nothing was changed
+    browser.find_element(By.CSS_SELECTOR, ".tw-controls > button").click()  # adds a method
+    link = until(lambda: browser.execute_script("return location.hash"))
+    assert link.startswith("#playground=beale;20;1,1.5;500;SGD,0.01;Momentum,0.002,0.9")
+    browser = opened(figures.playground("ravine", ["Lion"]), hash=link)
+    until(lambda: browser.execute_script("return model.get('surface')") == "beale")
+    assert [m["name"] for m in browser.execute_script("return model.get('methods')")] == ["SGD", "Momentum"]
+
+
+def test_in_jupyter_the_address_is_left_alone(opened):
+    browser = opened(figures.playground("beale", ["SGD"]), hash="#playground=saddle;20;1,1;50;Lion", published=False)
+    browser.find_element(By.CSS_SELECTOR, ".tw-controls > button").click()
+    time.sleep(0.8)
+    assert browser.execute_script("return [model.get('surface'), location.hash]") == ["beale", "#playground=saddle;20;1,1;50;Lion"]
+
+
+def test_methods_are_added_changed_and_removed(opened):
+    browser = opened(figures.playground("slice", ["SGD", "Adam"]))
+    add = browser.find_element(By.CSS_SELECTOR, ".tw-controls > button")
+    for count in (3, 4):
+        add.click()
+        until(lambda: len(browser.find_elements(By.CSS_SELECTOR, ".tw-card")) == count)  # noqa: B023
+        assert browser.switch_to.active_element == browser.find_elements(By.CSS_SELECTOR, ".tw-card select")[-1]
+    assert not add.is_enabled()
+    browser.find_elements(By.CSS_SELECTOR, ".tw-card select")[0].send_keys("Lion")
+    until(lambda: browser.execute_script("return model.get('methods')[0]") == {"name": "Lion", "lr": 0.01, "beta1": 0.9, "beta2": 0.99})
+    for count in (3, 2, 1):
+        browser.find_elements(By.CSS_SELECTOR, ".tw-away")[0].click()
+        until(lambda: len(browser.find_elements(By.CSS_SELECTOR, ".tw-card")) == count)  # noqa: B023
+    assert not browser.find_element(By.CSS_SELECTOR, ".tw-away").is_enabled()  # one stays
+
+
+FRAMES = """
+const done = arguments[0], times = [];
+const original = window.requestAnimationFrame;
+window.requestAnimationFrame = (f) => original((now) => {
+  const begin = performance.now();
+  f(now);
+  document.body.offsetHeight;
+  times.push(performance.now() - begin);
+});
+document.querySelector(".tw-play").click();
+setTimeout(() => { window.requestAnimationFrame = original; done(times); }, 4000);
+"""
+
+
+@pytest.mark.slow
+def test_a_frame_with_four_methods_leaves_room_in_a_sixtieth_of_a_second(opened):
+    browser = opened(figures.playground("rosenbrock", ["Momentum", "Adam", "RMSprop", "Lion"], steps=500))
+    browser.set_script_timeout(30)
+    times = sorted(browser.execute_async_script(FRAMES))
+    print(f"{len(times)} frames, median {times[len(times) // 2]:.2f} ms, 95 %: {times[int(len(times) * 0.95)]:.2f} ms")
+    assert times[len(times) // 2] < 8
+
+
+@pytest.mark.parametrize("make", [figures.playground, figures.momentum, figures.adam_start], ids=lambda make: make.__name__)
+@pytest.mark.parametrize("width", [390, 1280])
+def test_nothing_sticks_out(opened, make, width):
+    browser = opened(make(), width=width)
+    assert browser.execute_script("return document.documentElement.scrollWidth") <= width
+    boxes = browser.execute_script(
+        "return [...document.querySelectorAll('.tw-figure :is(button,select,input,label,output,p)')].filter((e) => e.offsetWidth)"
+        ".filter((e) => { const b = e.getBoundingClientRect(), w = e.closest('.tw-card, .tw-figure').getBoundingClientRect();"
+        " return b.left < w.left - 1 || b.right > w.right + 1 }).map((e) => e.outerHTML.slice(0, 80))"
+    )
+    assert boxes == []
+
+
+def test_momentum_and_adam_speak_of_their_state(opened):
+    browser = opened(figures.momentum())
+    assert "√μ = 0,894" in said(browser)
+    browser.execute_script("model.set('product', 3.7)")
+    until(lambda: "supera el límite 2 + 2μ = 3,6" in said(browser))
+    browser = opened(figures.adam_start())
+    assert "3,16 η" in said(browser)
+    browser.find_element(By.CSS_SELECTOR, ".tw-check input").click()
+    until(lambda: "con corrección del sesgo" in said(browser))

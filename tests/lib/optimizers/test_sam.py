@@ -1,0 +1,184 @@
+"""SAM: where it evaluates, what it leaves alone, and that it wraps any method."""
+
+import copy
+
+import pytest
+import torch
+from reference import assert_close, peer, small_data, small_model
+from torch import nn
+from torch.nn import functional as F
+
+from talweg.optimizers import SAM, SGD, AdamW
+
+
+def closure_of(model, optimizer, x, y):
+    def closure():
+        optimizer.zero_grad()
+        loss = F.cross_entropy(model(x), y)
+        loss.backward()
+        return loss
+
+    return closure
+
+
+def flat(model):
+    return torch.cat([p.detach().flatten() for p in model.parameters()])
+
+
+@pytest.mark.parametrize("adaptive", [False, True])
+def test_a_step_uses_the_gradient_at_the_worst_point_nearby(adaptive):
+    """On ½ θᵀ H θ both gradients are known: H θ, and H (θ + ê)."""
+    H = torch.diag(torch.tensor([1.0, 10.0, 3.0], dtype=torch.float64))
+    start = torch.tensor([1.0, -2.0, 0.5], dtype=torch.float64)
+    theta = start.clone().requires_grad_()
+    optimizer = SAM([theta], lr=0.01, rho=0.1, adaptive=adaptive)
+    points = []
+
+    def closure():
+        points.append(theta.detach().clone())
+        optimizer.zero_grad()
+        loss = theta @ H @ theta / 2
+        loss.backward()
+        return loss
+
+    loss = optimizer.step(closure)
+    g, scale = H @ start, start.abs() if adaptive else torch.ones(3, dtype=torch.float64)
+    e = 0.1 * scale**2 * g / (scale * g).norm()
+    assert_close(torch.stack(points), torch.stack([start, start + e]), 1e-11)
+    assert_close(theta.detach(), start - 0.01 * H @ (start + e), 1e-11)
+    assert loss.item() == pytest.approx((start @ H @ start / 2).item())
+
+
+def two_explicit_passes(adaptive, steps=200, rho=0.05, lr=0.1, momentum=0.9):
+    """SAM around SGD with momentum, written out."""
+    x, y = small_data()
+    model = copy.deepcopy(small_model())
+    weights = list(model.parameters())
+    buffers = [torch.zeros_like(w) for w in weights]
+    for _ in range(steps):
+        gradients = torch.autograd.grad(F.cross_entropy(model(x), y), weights)
+        scales = [w.detach().abs() if adaptive else torch.ones_like(w) for w in weights]
+        norm = sum((s * g).square().sum() for s, g in zip(scales, gradients, strict=True)).sqrt()
+        moves = [rho * s * s * g / norm for s, g in zip(scales, gradients, strict=True)]
+        with torch.no_grad():
+            starts = [w.clone() for w in weights]
+            for w, move in zip(weights, moves, strict=True):
+                w += move
+        gradients = torch.autograd.grad(F.cross_entropy(model(x), y), weights)
+        with torch.no_grad():
+            for w, start, m, g in zip(weights, starts, buffers, gradients, strict=True):
+                m.mul_(momentum).add_(g)
+                w.copy_(start - lr * m)
+    return flat(model)
+
+
+@pytest.mark.parametrize("adaptive", [False, True])
+def test_equals_two_explicit_passes_and_pytorch_optimizer_over_200_real_steps(adaptive):
+    x, y = small_data()
+
+    def run(make):
+        model = copy.deepcopy(small_model())
+        optimizer = make(list(model.parameters()))
+        for _ in range(200):
+            closure = closure_of(model, optimizer, x, y)
+            if not isinstance(optimizer, SAM):
+                closure()
+            optimizer.step(closure)
+        return flat(model)
+
+    ours = run(lambda p: SAM(p, SGD, rho=0.05, adaptive=adaptive, lr=0.1, momentum=0.9))
+    assert_close(ours, two_explicit_passes(adaptive))
+    kind = peer("pytorch_optimizer", "SAM")
+    theirs = run(lambda p: kind(p, torch.optim.SGD, rho=0.05, adaptive=adaptive, lr=0.1, momentum=0.9))
+    assert_close(ours, theirs, 1e-6)  # its norm of the gradient is float32
+
+
+def batch_norm_model():
+    torch.manual_seed(0)
+    return nn.Sequential(nn.Linear(5, 7), nn.BatchNorm1d(7), nn.Tanh(), nn.Linear(7, 3)).double()
+
+
+def test_the_second_pass_leaves_running_statistics_alone():
+    x, y = small_data()
+    model = batch_norm_model()
+    once = copy.deepcopy(model)
+    once(x)
+    optimizer = SAM(model.parameters(), lr=0.1, rho=1.0)
+    optimizer.step(closure_of(model, optimizer, x, y))
+    assert torch.equal(model[1].running_mean, once[1].running_mean)
+    assert torch.equal(model[1].running_var, once[1].running_var)
+    assert model[1].num_batches_tracked == 1
+    model(x)
+    assert model[1].num_batches_tracked == 2  # the hook is gone
+
+
+def test_a_closure_that_fails_in_the_second_pass_leaves_the_parameters_where_they_were():
+    x, y = small_data()
+    model = batch_norm_model()
+    optimizer = SAM(model.parameters(), lr=0.1)
+    before, calls = flat(model), []
+
+    def closure():
+        calls.append(1)
+        if len(calls) == 2:
+            raise RuntimeError("no data")
+        return closure_of(model, optimizer, x, y)()
+
+    with pytest.raises(RuntimeError, match="no data"):
+        optimizer.step(closure)
+    assert torch.equal(flat(model), before)
+
+
+@pytest.mark.parametrize("base", [AdamW, torch.optim.Adam])
+def test_wraps_other_methods_with_groups_schedulers_and_state(base):
+    x, y = small_data()
+
+    def build():
+        model = copy.deepcopy(small_model())
+        groups = [dict(params=model[0].parameters(), rho=0.2), dict(params=model[2].parameters(), lr=0.001)]
+        return model, SAM(groups, base, rho=0.05, lr=0.01)
+
+    model, optimizer = build()
+    twin, other = build()
+    assert [group["rho"] for group in optimizer.param_groups] == [0.2, 0.05]
+    scheduler = torch.optim.lr_scheduler.StepLR(optimizer, 5, 0.5)
+    for step in range(20):
+        optimizer.step(closure_of(model, optimizer, x, y))
+        scheduler.step()
+        if step == 9:
+            twin.load_state_dict(model.state_dict())
+            other.load_state_dict(copy.deepcopy(optimizer.state_dict()))
+            assert [group["rho"] for group in other.param_groups] == [0.2, 0.05]
+    assert optimizer.base.param_groups[0]["lr"] == pytest.approx(0.01 * 0.5**4)
+    again = torch.optim.lr_scheduler.StepLR(other, 5, 0.5)
+    again.load_state_dict({**scheduler.state_dict(), "last_epoch": 10, "_step_count": 11})
+    for _ in range(10):
+        other.step(closure_of(twin, other, x, y))
+        again.step()
+    assert_close(flat(twin), flat(model))
+    assert optimizer.state is optimizer.base.state and len(optimizer.state) == 4
+
+
+def test_zero_radius_is_the_method_itself_and_zero_gradient_moves_nothing():
+    x, y = small_data()
+    model, twin = copy.deepcopy(small_model()), copy.deepcopy(small_model())
+    optimizer, plain = SAM(model.parameters(), rho=0.0, lr=0.1), SGD(twin.parameters(), lr=0.1)
+    for _ in range(5):
+        optimizer.step(closure_of(model, optimizer, x, y))
+        plain.step(closure_of(twin, plain, x, y))
+    assert torch.equal(flat(model), flat(twin))
+    still = torch.ones(2, requires_grad=True)
+    flat_optimizer = SAM([still], lr=0.1)
+    flat_optimizer.step(lambda: (still * 0).sum().backward())
+    assert torch.equal(still.detach(), torch.ones(2))
+
+
+def test_bad_input_is_named():
+    theta = torch.ones(2, requires_grad=True)
+    with pytest.raises(ValueError, match="closure"):
+        SAM([theta], lr=0.1).step()
+    for rho in (-0.1, float("nan")):
+        with pytest.raises(ValueError, match="rho"):
+            SAM([theta], rho=rho, lr=0.1)
+    with pytest.raises(ValueError, match="SAM\\(AdamW\\)"):
+        SAM([theta], AdamW, lr=0.1).load_state_dict(AdamW([theta], lr=0.1).state_dict())

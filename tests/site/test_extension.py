@@ -1,0 +1,190 @@
+"""Parts of the extension that need no built site: ledger, glossary, parity, translations, configuration."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+from babel.messages.pofile import read_po
+from sphinx.errors import ConfigError, ExtensionError
+
+from talweg_site import claims, editions, glossary, mime, repairs, site
+
+CODES = ("es", "de", "zh", "ru")
+JUPYTER_BOOK = [sys.executable, "-c", site.JUPYTER_BOOK, "build"]
+CLAIM = {"id": "a-1", "ours": 1.0, "expected": 1.0, "relation": "==", "rtol": 0.0, "atol": 0.0, "seeds": None}
+
+
+def notebook(path: Path, record: object) -> Path:
+    data = {"cells": [{"cell_type": "code", "outputs": [{"data": {mime.CLAIM: record}}, {"text": "stream"}]}]}
+    path.write_text(json.dumps(data), encoding="utf-8")
+    return path
+
+
+@pytest.mark.parametrize("stored", [CLAIM, json.dumps(CLAIM)])
+def test_claims_are_read_whether_stored_parsed_or_as_text(tmp_path: Path, stored: object) -> None:
+    found = list(claims.read_claims(notebook(tmp_path / "page.ipynb", stored)))
+    assert found == [claims.Claim("page", CLAIM)]
+
+
+def test_sentences_take_both_colons_and_refuse_other_lines() -> None:
+    assert claims.parse_sentences(["a-1: one: two", "", "b：甲"]) == {"a-1": "one: two", "b": "甲"}
+    with pytest.raises(ValueError, match="must read"):
+        claims.parse_sentences(["no colon here"])
+    with pytest.raises(ValueError, match="'a' has two sentences"):
+        claims.parse_sentences(["a: x", "a: y"])
+
+
+@pytest.mark.parametrize(
+    ("value", "decimal", "shown"),
+    [(0.5, ",", "0,5"), (-0.25, ".", "−0.25"), (1.5e-8, ",", "1,5 · 10⁻⁸"), (12, ",", "12"), ([1, 2.5], ",", "1; 2,5")],
+)
+def test_numbers_of_the_ledger_follow_the_language(value: object, decimal: str, shown: str) -> None:
+    assert claims.number(value, decimal) == shown
+
+
+def test_tolerances_are_shown_in_per_cent_and_absolute() -> None:
+    assert claims.tolerance({"rtol": 0.01, "atol": 0.5}, ",") == "±1\u202f% ±0,5"
+    assert claims.tolerance({"rtol": 0.0, "atol": 0.0}, ",") == ""
+
+
+def test_glossary_of_the_book_is_complete(root: Path) -> None:
+    assert len(glossary.load_glossary(root / "glossary.yml")) >= 40
+
+
+@pytest.mark.parametrize("broken", ["es.term", "ru.definition", "zh.pinyin"])
+def test_glossary_entry_without_a_field_is_named(root: Path, tmp_path: Path, broken: str) -> None:
+    entries = yaml.safe_load((root / "glossary.yml").read_text(encoding="utf-8"))
+    code, field = broken.split(".")
+    del entries[3][code][field]
+    path = tmp_path / "glossary.yml"
+    path.write_text(yaml.safe_dump(entries), encoding="utf-8")
+    with pytest.raises(ExtensionError, match=re.escape(f"entry {entries[3]['id']}: `{broken}` is missing")):
+        glossary.load_glossary(path)
+
+
+def test_terms_stand_in_the_alphabet_of_their_language() -> None:
+    def order(code: str, *words: str) -> list[str]:
+        entries = [{code: {"term": word, "pinyin": word}} for word in words]
+        return [entry[code]["term"] for entry in sorted(entries, key=lambda e: glossary.collation_key(code, e))]
+
+    assert order("es", "ñu", "nz", "obra", "época", "eje") == ["eje", "época", "nz", "ñu", "obra"]
+    assert order("de", "Zug", "Übung", "Uhr", "Ähre") == ["Ähre", "Übung", "Uhr", "Zug"]
+    assert order("ru", "йод", "ива", "ёлка", "еда", "жар") == ["еда", "ёлка", "жар", "ива", "йод"]
+
+
+def test_missing_chapter_is_found_in_every_edition_but_the_one_that_has_it(tmp_path: Path) -> None:
+    (tmp_path / "_toc.yml").write_text("format: jb-book\nroot: index\nparts:\n- chapters:\n  - file: new\n")
+    for code in CODES:
+        (tmp_path / "chapters" / code).mkdir(parents=True)
+        (tmp_path / "chapters" / code / "index.md").touch()
+    (tmp_path / "chapters" / "es" / "new.md").touch()
+    assert site.missing_pages(tmp_path) == [f"chapters/{code}/new.md" for code in ("de", "zh", "ru")]
+
+
+def test_only_text_notebooks_with_a_sibling_are_left_out(tmp_path: Path) -> None:
+    for name in ("a.md", "a.ipynb", "b.md"):
+        (tmp_path / name).touch()
+    assert editions.paired_sources(tmp_path) == ["a.md"]
+
+
+def test_folder_that_is_no_edition_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="chapters/fr is no edition"):
+        editions.edition_of(tmp_path / "chapters" / "fr")
+
+
+def test_roles_that_axe_refuses_are_gone() -> None:
+    html = '<div role="list" class="citation-list"><div class="citation" role="doc-biblioentry">x</div></div>'
+    assert "role" not in repairs.mend(html)
+
+
+def test_punctuation_stays_with_its_formula():
+    formula = '<span class="math notranslate nohighlight">\\(x\\)</span>'
+    assert repairs.mend(f"({formula}), y") == f'<span class="tied">({formula}),</span> y'
+    assert repairs.mend(f"若{formula}，则") == f'若<span class="tied">{formula}，</span>则'
+    assert repairs.mend(f"a {formula} b") == f"a {formula} b"
+
+
+def test_every_own_word_is_translated_in_every_language(root: Path) -> None:
+    words: dict[str, set[str]] = {}
+    for path in sorted((root / "locale").glob("*/LC_MESSAGES/sphinx.po")):
+        with path.open("rb") as source:
+            catalog = read_po(source)
+        empty = [message.id for message in catalog if message.id and not message.string]
+        assert not empty, f"{path.parent.parent.name}: {empty}"
+        words[path.parent.parent.name] = {message.id for message in catalog if message.id}
+    assert set(words) == {"es", "de", "zh_CN", "ru"}
+    used = set()
+    for path in [*(root / "_templates").glob("*.html"), *(root / "_ext" / "talweg_site").glob("*.py")]:
+        used |= set(re.findall(r"""(?<![\w.])_\(["']([^"']+)["']\)""", path.read_text(encoding="utf-8")))
+    toc = yaml.safe_load((root / "_toc.yml").read_text(encoding="utf-8"))
+    used |= {part["caption"] for part in toc["parts"]}
+    assert all(used <= known for known in words.values()), used - set.intersection(*words.values())
+
+
+@pytest.fixture
+def small_book(root: Path, tmp_path: Path) -> Path:
+    """A copy of the book's configuration with pages of two lines."""
+    for name in ("_config.yml", "_toc.yml", "index.md", "glossary.yml", "references.bib"):
+        shutil.copy(root / name, tmp_path / name)
+    for name in ("package.json", "package-lock.json"):
+        shutil.copy(root / name, tmp_path / name)
+    for name in ("_templates", "_assets", "locale"):
+        shutil.copytree(root / name, tmp_path / name)
+    (tmp_path / "node_modules").symlink_to(root / "node_modules")
+    for code in CODES:
+        folder = tmp_path / "chapters" / code
+        folder.mkdir(parents=True)
+        for page in site.listed_pages(tmp_path / "_toc.yml"):
+            (folder / f"{page}.md").write_text(f"# {page}\n\n{code}\n", encoding="utf-8")
+    return tmp_path
+
+
+def build(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([*JUPYTER_BOOK, *arguments], cwd=folder, capture_output=True, encoding="utf-8")
+
+
+@pytest.mark.slow
+def test_a_broken_reference_in_one_edition_fails_the_whole_build(small_book: Path) -> None:
+    page = small_book / "chapters" / "ru" / "notation.md"
+    page.write_text("# notation\n\n{ref}`no-such-label`\n", encoding="utf-8")
+    result = build(small_book, ".", "-W", "--keep-going")
+    assert result.returncode != 0
+    assert "building failed for: ru" in result.stderr
+    assert "no-such-label" in result.stdout
+
+
+@pytest.mark.slow
+def test_a_missing_chapter_stops_the_build_at_once(small_book: Path) -> None:
+    (small_book / "chapters" / "zh" / "claims.md").unlink()
+    result = build(small_book, ".")
+    assert result.returncode != 0
+    assert "the editions are not complete; missing:\n  chapters/zh/claims.md" in result.stderr
+    assert not (small_book / "_build" / "html" / "es").exists()
+
+
+@pytest.mark.slow
+def test_ledger_warns_of_claims_without_sentence_and_sentences_without_claim(small_book: Path) -> None:
+    folder = small_book / "chapters" / "de"
+    cell = {"cell_type": "code", "metadata": {}, "source": "1", "execution_count": 1}
+    cell["outputs"] = [{"output_type": "display_data", "metadata": {}, "data": {mime.CLAIM: CLAIM}}]
+    heading = {"cell_type": "markdown", "metadata": {}, "source": "# Seite"}
+    content = {
+        "nbformat": 4,
+        "nbformat_minor": 5,
+        "metadata": {},
+        "cells": [{**heading, "id": "a"}, {**cell, "id": "b"}],
+    }
+    (folder / "gradient-descent.ipynb").write_text(json.dumps(content), encoding="utf-8")
+    (folder / "claims.md").write_text("# C\n\n```{talweg-claims}\nother: Ein Satz.\n```\n", encoding="utf-8")
+    result = build(small_book, "chapters/de", "--config", "_config.yml", "--toc", "_toc.yml")
+    assert "claim 'a-1' of gradient-descent has no sentence here" in result.stderr
+    assert "sentence 'other' belongs to no claim of a notebook" in result.stderr
+    page = small_book / "_build" / "html" / "de" / "gradient-descent.html"
+    assert "vnd.talweg.claim" not in page.read_text(encoding="utf-8")

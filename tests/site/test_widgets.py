@@ -1,0 +1,403 @@
+"""Exercises and driven figures on the published page, without a kernel: solved, failed, driven, remembered.
+
+What is expected comes from the library's data files and catalogs, in the reader's language, never from this file.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import re
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from selenium.webdriver.common.action_chains import ActionChains
+from selenium.webdriver.common.by import By
+from selenium.webdriver.common.keys import Keys
+
+import talweg
+from talweg import exercises
+from talweg.exercises import loader
+from talweg.i18n import EDITIONS, localize
+
+pytestmark = pytest.mark.browser
+
+CODES = tuple(EDITIONS)
+CHAPTERS = tuple(dict.fromkeys(entry.chapter for entry in loader.load().values()))
+
+# Answers one exercise as a reader would, without the keystrokes; returns what it then shows.
+ANSWER = """
+const root = document.querySelector(`.tw-exercise[data-exercise="${arguments[0]}"]`), form = root.querySelector("form");
+return arguments[1].map((value) => {
+  const text = root.querySelector("input[type=text]");
+  if (text) text.value = value;
+  else root.querySelector(`input[value="${value}"]`).checked = true;
+  form.requestSubmit();
+  const [said, ...rest] = root.querySelectorAll(".tw-feedback > p");
+  return [root.dataset.state, said.textContent.replace(/\\s+/g, " ").trim(), rest.length];
+});
+"""
+# What the reader has done is forgotten, as by the button of the progress list.
+FORGET = """
+localStorage.clear();
+window.dispatchEvent(new CustomEvent("talweg:progress", { detail: { key: "*" } }));
+"""
+
+
+@pytest.fixture(scope="module", params=CODES)
+def code(request: pytest.FixtureRequest) -> Iterator[str]:
+    """Each edition in turn; the library speaks its language, as it did when the notebooks were made."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TALWEG_BATCH", "1")
+        talweg.use(request.param)
+        yield request.param
+
+
+@pytest.fixture(scope="module", params=CHAPTERS)
+def chapter(request: pytest.FixtureRequest) -> str:
+    """Each chapter that has exercises."""
+    return request.param
+
+
+@pytest.fixture
+def page(wide: Any, code: str, chapter: str) -> Any:
+    """The browser on that chapter's page, its widgets drawn, with nothing remembered."""
+    show(wide, f"{code}/{chapter}.html", len(loader.known(chapter)))
+    wide.run(FORGET)
+    return wide
+
+
+def show(browser: Any, path: str, count: int) -> None:
+    """Open a page, or stay on it, and wait for `count` exercises."""
+    if not browser.driver.current_url.endswith("/" + path):
+        browser.open(path)
+    until(lambda: len(browser.driver.find_elements(By.CSS_SELECTOR, ".tw-exercise")) >= count)
+
+
+def until(condition: Callable[[], Any], seconds: float = 20.0) -> Any:
+    """The first true value of `condition`."""
+    deadline = time.monotonic() + seconds
+    while not (value := condition()):
+        assert time.monotonic() < deadline, "waited in vain"
+        time.sleep(0.05)
+    return value
+
+
+def texts(name: str) -> loader.Texts:
+    """What the edition in use says about an exercise."""
+    return loader.texts(talweg.i18n.language())[name]
+
+
+def of_kind(chapter: str, kind: str) -> list[str]:
+    """The exercises of a chapter of one kind."""
+    return [name for name in loader.known(chapter) if loader.entry(name).kind == kind]
+
+
+def one(browser: Any, name: str, inside: str = "") -> Any:
+    """An exercise, or the first element that `inside` selects in it."""
+    return browser.driver.find_element(By.CSS_SELECTOR, f'.tw-exercise[data-exercise="{name}"] {inside}')
+
+
+def state(browser: Any, name: str) -> str:
+    return one(browser, name).get_attribute("data-state")
+
+
+def words() -> dict[str, Any]:
+    """The words of an exercise in the language in use."""
+    return exercises.exercise(loader.known()[0]).words
+
+
+def plain(text: str) -> str:
+    """A text of the data files as it is read on the page: without the marks of MathML and code."""
+    return re.sub(r"\s+", " ", re.sub(r"<[^>]+>|`", "", text)).strip()
+
+
+def written(value: float) -> str:
+    """A number with a decimal point, exact, without an exponent."""
+    return f"{value:.15f}".rstrip("0").rstrip(".")
+
+
+def reply(browser: Any, name: str, *values: str) -> list[tuple[str, str]]:
+    """State and feedback after each of the answers."""
+    found = browser.run(ANSWER, name, list(values))
+    assert all(rest == 0 for *_, rest in found)
+    return [(state, said) for state, said, _ in found]
+
+
+# Exercises
+
+
+def test_every_exercise_of_the_chapter_is_drawn_and_untried(page: Any, chapter: str) -> None:
+    drawn = page.driver.find_elements(By.CSS_SELECTOR, ".tw-exercise")
+    assert [box.get_attribute("data-exercise") for box in drawn] == loader.known(chapter)
+    for box, name in zip(drawn, loader.known(chapter), strict=True):
+        assert box.get_attribute("data-state") == "untried"
+        assert box.get_attribute("aria-label") == texts(name).title
+        assert box.find_element(By.CSS_SELECTOR, ".tw-state").text == words()["states"]["untried"]
+        assert box.find_element(By.CSS_SELECTOR, ".tw-feedback").text == "" or loader.entry(name).kind == "code"
+        assert not box.find_elements(By.CSS_SELECTOR, ".tw-hints li")
+    assert not page.take().errors
+
+
+def test_number_typed_wrongly_then_rightly(page: Any, chapter: str) -> None:
+    """With keys and the button, as a reader does."""
+    name = next(name for name in of_kind(chapter, "number") if loader.entry(name).fields.get("wrong"))
+    fields, feedback = loader.entry(name).fields, texts(name).feedback
+    box = one(page, name, "input")
+    box.send_keys(localize(written(fields["wrong"][0]["value"])), Keys.ENTER)
+    assert state(page, name) == "wrong"
+    assert one(page, name, ".tw-state").text == words()["states"]["wrong"]
+    assert plain(feedback[fields["wrong"][0]["feedback"]]) in one(page, name, ".tw-feedback").text
+    box.clear()
+    box.send_keys(localize(written(fields["answer"])))
+    one(page, name, ".tw-check").click()
+    assert state(page, name) == "right"
+    assert one(page, name, ".tw-state").text == words()["states"]["right"]
+    assert "2" in one(page, name, ".tw-count").text
+
+
+def test_each_known_slip_gets_its_own_feedback(page: Any, chapter: str) -> None:
+    for name in of_kind(chapter, "number"):
+        fields, feedback = loader.entry(name).fields, texts(name).feedback
+        slips = fields.get("wrong", [])
+        found = reply(page, name, *(localize(written(slip["value"])) for slip in slips))
+        for slip, (shown, said) in zip(slips, found, strict=True):
+            assert shown == "wrong"
+            assert said == f"{words()['states']['wrong']} {plain(feedback[slip['feedback']])}", name
+
+
+def test_right_number_with_either_decimal_mark(page: Any, chapter: str) -> None:
+    for name in of_kind(chapter, "number"):
+        answer = written(loader.entry(name).fields["answer"])
+        praise = plain(texts(name).feedback.get("right", ""))
+        for shown, said in reply(page, name, answer, answer.replace(".", ","), localize(answer)):
+            assert (shown, said) == ("right", f"{words()['states']['right']} {praise}".strip()), name
+
+
+def test_other_numbers_and_words_are_answered(page: Any, chapter: str) -> None:
+    for name in of_kind(chapter, "number"):
+        far = written(7 * loader.entry(name).fields["answer"] + 1000)
+        [word, number] = reply(page, name, "abc", far)
+        assert word == ("untried", words()["not_a_number"]), name
+        assert number == ("wrong", f"{words()['states']['wrong']} {words()['not_yet']}"), name
+
+
+def test_each_wrong_option_has_its_own_feedback(page: Any, chapter: str) -> None:
+    for name in of_kind(chapter, "choice"):
+        fields, feedback = loader.entry(name).fields, texts(name).feedback
+        one(page, name, ".tw-check").click()
+        assert (state(page, name), one(page, name, ".tw-feedback").text) == ("untried", words()["choose"])
+        wrong = [option for option in fields["options"] if option != fields["answer"]]
+        said = [f"{words()['states']['wrong']} {plain(feedback[option])}" for option in wrong]
+        assert reply(page, name, *wrong) == [("wrong", text) for text in said]
+        assert len(set(said)) == len(wrong)
+        # The label is part of the button: a click on the words chooses.
+        label = page.driver.find_element(By.XPATH, f'//input[@value="{fields["answer"]}"]/following-sibling::span')
+        label.click()
+        one(page, name, ".tw-check").click()
+        assert state(page, name) == "right"
+
+
+def test_ordering_by_keyboard(page: Any, chapter: str) -> None:
+    def order() -> list[str]:
+        buttons = page.driver.find_elements(By.CSS_SELECTOR, f'[data-exercise="{name}"] [data-by="1"]')
+        return [button.get_attribute("data-item") for button in buttons]
+
+    for name in of_kind(chapter, "ordering"):
+        answer, shown = loader.entry(name).fields["answer"], loader.entry(name).shuffled()
+        assert order() == shown
+        one(page, name, ".tw-check").send_keys(Keys.ENTER)
+        placed = sum(a == b for a, b in zip(shown, answer, strict=True))
+        assert state(page, name) == "wrong"
+        assert words()["in_place"].format(k=placed, n=len(answer)) in one(page, name, ".tw-feedback").text
+        for goal, item in enumerate(answer):
+            one(page, name, f'[data-item="{item}"][data-by="-1"]').send_keys("")
+            while (place := order().index(item)) > goal:
+                # The list is drawn anew, the focus stays on the item's button.
+                ActionChains(page.driver).send_keys(Keys.ENTER).perform()
+                said = words()["moved"].format(item=texts(name).options[item], k=place, n=len(answer))
+                assert one(page, name, ".tw-feedback").text == plain(said)
+        one(page, name, ".tw-check").send_keys(Keys.ENTER)
+        assert state(page, name) == "right"
+
+
+def test_code_says_what_to_write_and_where_to_run_it(page: Any, chapter: str) -> None:
+    for name in of_kind(chapter, "code"):
+        made = exercises.exercise(name)
+        assert one(page, name, ".tw-prompt").text == plain(texts(name).prompt)
+        assert one(page, name, ".tw-feedback").text == plain(made.outcome["text"]) != ""
+        assert not page.driver.find_elements(By.CSS_SELECTOR, f'[data-exercise="{name}"] .tw-check')
+        links = [link.get_attribute("href") for link in page.driver.find_elements(By.CSS_SELECTOR, ".launch a")]
+        assert any("colab.research.google.com" in link for link in links)
+        assert any("mybinder.org" in link for link in links) and any(link.endswith(".ipynb") for link in links)
+
+
+def test_hints_come_one_by_one(page: Any, chapter: str) -> None:
+    for name in loader.known(chapter):
+        hints = texts(name).hints
+        button = one(page, name, ".tw-hint")
+        for i in range(len(hints)):
+            assert button.text == words()["hint"].format(i=i + 1, n=len(hints))
+            button.send_keys(Keys.ENTER)
+            shown = page.driver.find_elements(By.CSS_SELECTOR, f'[data-exercise="{name}"] .tw-hints li')
+            read = [re.sub(r"\s+", "", item.get_attribute("textContent")) for item in shown]
+            assert read == [re.sub(r"\s+", "", plain(hint)) for hint in hints[: i + 1]], name
+        assert not button.is_displayed()
+        assert state(page, name) == "untried"
+
+
+def test_solution_is_folded_until_asked(page: Any, chapter: str) -> None:
+    for name in loader.known(chapter):
+        fold = page.driver.find_element(By.CSS_SELECTOR, f"section:has(> #exercise-{name}) details.solution")
+        inner = fold.find_element(By.CSS_SELECTOR, ":scope > p")
+        assert not fold.get_attribute("open") and not inner.is_displayed()
+        fold.find_element(By.CSS_SELECTOR, "summary").send_keys(Keys.ENTER)
+        assert fold.get_attribute("open") and inner.is_displayed()
+        fold.find_element(By.CSS_SELECTOR, "summary").send_keys(Keys.ENTER)
+
+
+def test_what_was_done_is_remembered_listed_saved_and_forgotten(page: Any, code: str, tmp_path: Path) -> None:
+    """Solved here, reloaded, listed on the page with the progress, downloaded, forgotten there."""
+    chapter, (name, other) = CHAPTERS[0], of_kind(CHAPTERS[0], "number")[:2]
+    answer = localize(written(loader.entry(name).fields["answer"]))
+    reply(page, name, answer)
+    reply(page, other, "12345,5", "12345,6")
+    page.driver.refresh()
+    show(page, f"{code}/{chapter}.html", len(loader.known(chapter)))
+    assert state(page, name) == "right" and state(page, other) == "wrong"
+    assert one(page, name, "input").get_attribute("value") == answer
+    assert words()["attempts"].format(n=2) == one(page, other, ".tw-count").text
+
+    page.open(f"{code}/index.html")
+    box = until(lambda: page.driver.find_elements(By.CSS_SELECTOR, ".tw-progress"))[0]
+    listed = exercises.progress()
+    rows = box.find_elements(By.CSS_SELECTOR, "li")
+    assert [row.find_element(By.CSS_SELECTOR, "a").text for row in rows] == [item["title"] for item in listed.items]
+    states = {item["id"]: row.get_attribute("data-state") for item, row in zip(listed.items, rows, strict=True)}
+    assert {key for key, value in states.items() if value != "untried"} == {name, other}
+    summary = box.find_element(By.CSS_SELECTOR, ".tw-summary")
+    assert summary.text == listed.words["done"].format(k=1, n=len(rows))
+
+    download, forget, yes, _ = box.find_elements(By.CSS_SELECTOR, ".tw-buttons button")
+    page.driver.execute_cdp_cmd("Page.setDownloadBehavior", {"behavior": "allow", "downloadPath": str(tmp_path)})
+    download.click()
+    [saved] = until(lambda: list(tmp_path.glob("*.json")))
+    kept = json.loads(saved.read_text(encoding="utf-8"))["exercises"]
+    assert kept[name] == {"state": "right", "attempts": 1, "hints": 0, "answer": answer}
+    assert kept[other]["attempts"] == 2
+
+    forget.click()
+    assert summary.text == listed.words["done"].format(k=1, n=len(rows)), "asks first"
+    yes.click()
+    assert summary.text == listed.words["done"].format(k=0, n=len(rows))
+    box.find_elements(By.CSS_SELECTOR, "li a")[0].click()
+    show(page, f"{code}/{chapter}.html#exercise-{loader.known()[0]}", len(loader.known(chapter)))
+    assert state(page, name) == state(page, other) == "untried"
+    assert not page.take().errors
+
+
+# Figures
+
+
+def said(box: Any) -> str:
+    return box.find_element(By.CSS_SELECTOR, ".tw-said").text
+
+
+def changed(handle: Any, name: str) -> str:
+    """The name of a handle, which says where it is, once it differs from `name`."""
+    return "" if (now := handle.get_attribute("aria-label")) == name else now
+
+
+def moved(box: Any, before: str) -> str:
+    """The sentence below the figure once it differs from `before`."""
+    return until(lambda: (text := said(box)) != before and text, 3)
+
+
+def test_every_figure_is_driven_by_keyboard_and_by_mouse(page: Any, code: str) -> None:
+    """Each control of each figure changes what the figure says, in numbers as the language writes them."""
+    foreign = re.compile(r"\d\.\d" if EDITIONS[code].decimal == "," else r"\d,\d")
+    boxes = page.driver.find_elements(By.CSS_SELECTOR, ".tw-figure")
+    assert len(boxes) >= 2
+    for box in boxes:
+        page.run("arguments[0].scrollIntoView({block: 'center'})", box)
+        heard = [until(lambda box=box: said(box))]
+        for slider in box.find_elements(By.CSS_SELECTOR, "input[type=range]"):
+            slider.send_keys(*[Keys.ARROW_LEFT] * 40)
+            heard.append(moved(box, heard[-1]))
+            ActionChains(page.driver).move_to_element_with_offset(slider, 110, 0).click().perform()
+            heard.append(moved(box, heard[-1]))
+            assert slider.get_attribute("aria-valuetext") == slider.find_element(By.XPATH, "../output").text
+        for handle in box.find_elements(By.CSS_SELECTOR, ".tw-handle"):
+            name = handle.get_attribute("aria-label")
+            handle.send_keys(Keys.ARROW_LEFT, Keys.ARROW_UP)
+            keyed = until(lambda handle=handle, name=name: changed(handle, name))
+            ActionChains(page.driver).drag_and_drop_by_offset(handle, -60, 25).perform()
+            until(lambda handle=handle, name=keyed: changed(handle, name))
+        for button in box.find_elements(By.CSS_SELECTOR, ".tw-controls > button"):
+            picture = box.find_element(By.CSS_SELECTOR, ".tw-panel").get_attribute("innerHTML")
+            button.click()
+            until(lambda: box.find_element(By.CSS_SELECTOR, ".tw-panel").get_attribute("innerHTML") != picture, 3)  # noqa: B023
+        assert any(EDITIONS[code].decimal in text for text in heard)
+        assert not [text for text in heard if foreign.search(text)]
+    assert not page.take().errors
+
+
+def colors(shot: bytes) -> int:
+    """How many shades of red a picture of part of the page has."""
+    from PIL import Image
+
+    return len(set(Image.open(io.BytesIO(shot)).convert("RGB").tobytes()[::3]))
+
+
+def test_surface_is_drawn_and_turned(wide: Any, code: str) -> None:
+    wide.open(f"{code}/index.html")
+    box = until(lambda: wide.driver.find_elements(By.CSS_SELECTOR, ".talweg-plotly"))[0]
+    assert len(box.get_attribute("aria-label")) >= (15 if code == "zh" else 40)
+    if not wide.run("return Boolean(document.createElement('canvas').getContext('webgl'))"):
+        return  # no WebGL on this machine: plotly says so in the box
+    wide.run("arguments[0].scrollIntoView({block: 'center'})", box)
+    until(lambda: colors(box.screenshot_as_png) > 60)
+    eye = (
+        "return JSON.stringify(arguments[0].querySelector('.js-plotly-plot')._fullLayout.scene._scene.getCamera().eye)"
+    )
+    before = wide.run(eye, box)
+    ActionChains(wide.driver).move_to_element(box).click_and_hold().move_by_offset(80, 30).release().perform()
+    until(lambda: wide.run(eye, box) != before, 5)
+    # plotly's own bar may offer to upload the figure to its maker
+    buttons = wide.run(
+        "return [...arguments[0].querySelectorAll('.modebar-btn')].map((b) => b.getAttribute('data-title'))", box
+    )
+    assert buttons and not any("Share" in title or "Cloud" in title for title in buttons)
+    assert wide.run("return arguments[0].querySelector('.js-plotly-plot')._context.plotlyServerURL", box) == ""
+    assert not wide.take().errors
+
+
+# Accessibility of what is not there when a page opens: states, feedback, hints
+
+
+def test_widgets_are_accessible_after_use(page: Any, chapter: str, axe: str) -> None:
+    page.run(axe)
+    for name in loader.known(chapter):
+        one(page, name, ".tw-hint").send_keys(Keys.ENTER)
+    number, *more = of_kind(chapter, "number")
+    reply(page, number, written(loader.entry(number).fields["answer"]))
+    for name in more:
+        reply(page, name, "12345")
+    # axe-core looks at what is behind each word: without the rest of the page that takes a tenth of the time.
+    page.run("document.querySelector('article.page').replaceChildren(...document.querySelectorAll('.tw'))")
+    findings = {}
+    for width in (1280, 390):
+        page.size(width)
+        for theme in ("light", "dark"):
+            page.theme(theme)
+            # Theme and width change colours and places only: one run with all rules is enough.
+            rules = None if (width, theme) == (1280, "light") else ["color-contrast", "target-size"]
+            if found := page.findings(rules, [[".tw"]]):
+                findings[f"{width} px, {theme}"] = found
+        assert page.run("return document.documentElement.scrollWidth") <= width
+    page.theme("light")
+    page.driver.get("about:blank")
+    assert not findings
