@@ -6,8 +6,10 @@ import time
 
 import pytest
 from selenium import webdriver
+from selenium.common.exceptions import StaleElementReferenceException
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
+from selenium.webdriver.support.select import Select
 
 import talweg
 from talweg import figures
@@ -73,11 +75,21 @@ def opened(browser, tmp_path):
 
 
 def until(condition, seconds=10.0):
+    """The first true value of `condition`. An element that was drawn anew meanwhile is not yet an answer."""
     end = time.monotonic() + seconds
-    while not (value := condition()):
+    while True:
+        try:
+            if value := condition():
+                return value
+        except StaleElementReferenceException:
+            pass
         assert time.monotonic() < end, "nothing happened"
         time.sleep(0.05)
-    return value
+
+
+def press(browser, selector):
+    """Click the first such element that is there."""
+    until(lambda: browser.find_element(By.CSS_SELECTOR, selector).click() or True)
 
 
 def said(browser):
@@ -147,7 +159,7 @@ def test_reduced_motion_shows_the_whole_paths_and_no_play_button(opened):
 def test_the_address_keeps_the_set_up(opened):
     browser = opened(figures.playground("beale", ["SGD"]))
     assert browser.execute_script("return location.hash") == ""  # nothing was changed
-    browser.find_element(By.CSS_SELECTOR, ".tw-controls > button").click()  # adds a method
+    press(browser, ".tw-controls > button")  # adds a method
     link = until(lambda: browser.execute_script("return location.hash"))
     assert link.startswith("#playground=beale;20;1,1.5;500;SGD,0.01;Momentum,0.002,0.9")
     browser = opened(figures.playground("ravine", ["Lion"]), hash=link)
@@ -157,7 +169,7 @@ def test_the_address_keeps_the_set_up(opened):
 
 def test_in_jupyter_the_address_is_left_alone(opened):
     browser = opened(figures.playground("beale", ["SGD"]), hash="#playground=saddle;20;1,1;50;Lion", published=False)
-    browser.find_element(By.CSS_SELECTOR, ".tw-controls > button").click()
+    press(browser, ".tw-controls > button")
     time.sleep(0.8)
     assert browser.execute_script("return [model.get('surface'), location.hash]") == ["beale", "#playground=saddle;20;1,1;50;Lion"]
 
@@ -168,12 +180,12 @@ def test_methods_are_added_changed_and_removed(opened):
     for count in (3, 4):
         add.click()
         until(lambda: len(browser.find_elements(By.CSS_SELECTOR, ".tw-card")) == count)  # noqa: B023
-        assert browser.switch_to.active_element == browser.find_elements(By.CSS_SELECTOR, ".tw-card select")[-1]
+        until(lambda: browser.switch_to.active_element == browser.find_elements(By.CSS_SELECTOR, ".tw-card select")[-1])
     assert not add.is_enabled()
-    browser.find_elements(By.CSS_SELECTOR, ".tw-card select")[0].send_keys("Lion")
+    until(lambda: Select(browser.find_element(By.CSS_SELECTOR, ".tw-card select")).select_by_value("Lion") or True)
     until(lambda: browser.execute_script("return model.get('methods')[0]") == {"name": "Lion", "lr": 0.01, "beta1": 0.9, "beta2": 0.99})
     for count in (3, 2, 1):
-        browser.find_elements(By.CSS_SELECTOR, ".tw-away")[0].click()
+        press(browser, ".tw-away")
         until(lambda: len(browser.find_elements(By.CSS_SELECTOR, ".tw-card")) == count)  # noqa: B023
     assert not browser.find_element(By.CSS_SELECTOR, ".tw-away").is_enabled()  # one stays
 
@@ -221,5 +233,5 @@ def test_momentum_and_adam_speak_of_their_state(opened):
     until(lambda: "supera el límite 2 + 2μ = 3,6" in said(browser))
     browser = opened(figures.adam_start())
     assert "3,16 η" in said(browser)
-    browser.find_element(By.CSS_SELECTOR, ".tw-check input").click()
+    press(browser, ".tw-check input")
     until(lambda: "con corrección del sesgo" in said(browser))

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from selenium.common.exceptions import StaleElementReferenceException
 from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
@@ -78,12 +79,16 @@ def show(browser: Any, path: str, count: int) -> None:
 
 
 def until(condition: Callable[[], Any], seconds: float = 20.0) -> Any:
-    """The first true value of `condition`."""
+    """The first true value of `condition`. An element that was drawn anew meanwhile is not yet an answer."""
     deadline = time.monotonic() + seconds
-    while not (value := condition()):
+    while True:
+        try:
+            if value := condition():
+                return value
+        except StaleElementReferenceException:
+            pass
         assert time.monotonic() < deadline, "waited in vain"
         time.sleep(0.05)
-    return value
 
 
 def texts(name: str) -> loader.Texts:
