@@ -213,7 +213,7 @@ def test_a_frame_with_four_methods_leaves_room_in_a_sixtieth_of_a_second(opened)
     assert times[len(times) // 2] < 8
 
 
-@pytest.mark.parametrize("make", [figures.playground, figures.momentum, figures.adam_start], ids=lambda make: make.__name__)
+@pytest.mark.parametrize("make", [figures.playground, figures.momentum, figures.adam_start, figures.signal_depth, figures.singular_values], ids=lambda make: make.__name__)
 @pytest.mark.parametrize("width", [390, 1280])
 def test_nothing_sticks_out(opened, make, width):
     browser = opened(make(), width=width)
@@ -235,3 +235,20 @@ def test_momentum_and_adam_speak_of_their_state(opened):
     assert "3,16 η" in said(browser)
     press(browser, ".tw-check input")
     until(lambda: "con corrección del sesgo" in said(browser))
+
+
+def test_signal_and_spectrum_speak_of_their_state(opened):
+    browser = opened(figures.signal_depth("relu", 1.0))
+    assert "la señal se desvanece" in said(browser) and "el gradiente se desvanece" in said(browser)
+    browser.execute_script("model.set('gain', 2)")
+    until(lambda: "la señal explota" in said(browser))
+    until(lambda: Select(browser.find_element(By.CSS_SELECTOR, ".tw-choice select")).select_by_value("tanh") or True)
+    until(lambda: "la señal se mantiene" in said(browser) and "el gradiente explota" in said(browser))
+    browser = opened(figures.singular_values("kaiming", 40, 40))
+    before = said(browser)
+    kappa = before.split("número de condición, ")[1].split(".")[0]
+    browser.execute_script("model.set('method', 'xavier')")
+    until(lambda: "Xavier" in said(browser))
+    assert f"número de condición, {kappa}." in said(browser)
+    press(browser, ".tw-controls > button")
+    until(lambda: f"número de condición, {kappa}." not in said(browser))

@@ -7,7 +7,7 @@ from talweg import figures
 from talweg.exercises import exercise, progress
 from talweg.widgets import script
 
-FIGURES = ["ravine", "noise", "saddle", "playground", "momentum", "adam_start"]
+FIGURES = ["ravine", "noise", "saddle", "playground", "momentum", "adam_start", "signal_depth", "singular_values"]
 
 
 @pytest.mark.parametrize(

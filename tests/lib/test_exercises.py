@@ -313,8 +313,16 @@ def test_forgotten_record_leaves_the_file():
 
 
 def test_oracles_are_all_used():
-    named = {entry.fields["oracle"].split(":")[1] for entry in ENTRIES.values() if "oracle" in entry.fields}
-    assert named == {
-        name for name, value in vars(oracles).items() if getattr(value, "__module__", "") == oracles.__name__
-    }
+    """Every function of the modules that are named, apart from their own helpers, answers an exercise."""
+    named = {entry.fields["oracle"] for entry in ENTRIES.values() if "oracle" in entry.fields}
+    modules = {name.split(":")[0] for name in named}
+    found = {path.stem for path in Path(oracles.__file__).parent.glob("oracles*.py")}
+    assert modules == {f"talweg.exercises.{name}" for name in found}
+    for module in modules:
+        public = {
+            name
+            for name, value in vars(importlib.import_module(module)).items()
+            if getattr(value, "__module__", "") == module and not name.startswith("_")
+        }
+        assert {name.split(":")[1] for name in named if name.split(":")[0] == module} == public
     assert Exercise is talweg.exercises.Exercise

@@ -9,8 +9,8 @@ from scipy import stats
 
 from talweg import data, experiments, recorded
 from talweg.experiments import Config, Parts, comparison, optimizers
-from talweg.experiments.comparison import TUNING_SEEDS, Search, interval, paired, train_mlps, tune
-from talweg.experiments.optimizers import METHODS, outcomes, pairs, rerun, steps_to, summary
+from talweg.experiments.comparison import TUNING_SEEDS, Search, interval, paired, steps_to, train_mlps, tune
+from talweg.experiments.optimizers import METHODS, outcomes, pairs, rerun, summary
 from talweg.models import MLP
 from talweg.optimizers import SGD
 from talweg.training import NonFiniteLoss, train

@@ -53,6 +53,9 @@ DRAWINGS = {
     "intervals": lambda: plots.intervals(
         [1, 2, 4, 8], torch.rand(4, 9, generator=torch.Generator().manual_seed(0)), theory=lambda x: 1 / x, log="xy"
     ),
+    "differences": lambda: plots.differences(
+        {"a − b": {"mean": 0.01, "low": -0.02, "high": 0.04}, "a − c": {"mean": -0.05, "low": -0.06, "high": -0.04}}
+    ),
     "spectrum": lambda: plots.spectrum(torch.tensor([3.0, 1.0, -0.5])),
 }
 
@@ -196,6 +199,8 @@ def test_intervals_are_student_intervals():
         (lambda: plots.intervals([1, 2], torch.zeros(3, 4)), r"got \(2,\) and \(3, 4\)"),
         (lambda: plots.intervals([1, 2], torch.zeros(2, 1)), "at least two samples"),
         (lambda: plots.intervals([1, 2], torch.full((2, 3), torch.nan)), "6 NaN"),
+        (lambda: plots.differences({"a": {"mean": 2.0, "low": -1.0, "high": 1.0}}), "low ≤ mean ≤ high"),
+        (lambda: plots.differences({}), "at least one interval"),
         (lambda: plots.spectrum(torch.zeros(2, 2)), "values must be a vector"),
         (lambda: plots.contour(Surface(T, T, torch.zeros(60, 60)), log=True), "positive ones for log"),
         (lambda: plots.surface(valley_surface(), torch.zeros(3, 4)), "path must have shape"),

@@ -17,13 +17,14 @@ from typing import Any
 
 from .. import data, recorded
 from ..errors import one_of
-from . import gradient_descent, optimizers
+from . import gradient_descent, initializers, optimizers
 from .parts import Config, Parts
 
 __all__ = ["EXPERIMENTS", "Config", "Parts", "run"]
 
 EXPERIMENTS: dict[str, Callable[..., dict[str, Any]]] = {
     "gradient-descent": gradient_descent.experiment,
+    "initializers": initializers.experiment,
     "optimizers": optimizers.experiment,
 }
 

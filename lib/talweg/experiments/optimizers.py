@@ -2,26 +2,32 @@
 
 from __future__ import annotations
 
-import itertools
 import math
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
 from ..data import Dataset
 from ..errors import one_of
-from ..models import MLP
 from ..optimizers import SGD, Adam, AdamW, RMSprop, Rule
-from ..run import Run
-from .comparison import TUNING_SEEDS, Search, error_rate, excludes_zero, interval, paired, train_mlps, tune
+from .comparison import (
+    TUNING_SEEDS,
+    Search,
+    measured,
+    outcome,
+    pairs,
+    pairs_of,
+    train_mlps,
+    tried,
+    tune,
+    validation_error,
+)
 from .parts import Config, Parts
 
 __all__ = ["METHODS", "experiment", "pairs", "rerun"]
 
-QUANTITIES = ("test_error", "test_loss")
 THRESHOLD = 0.1  # of the training loss, averaged over the latest batches
 
 
@@ -50,7 +56,7 @@ def experiment(config: Config, dataset: Dataset, parts: Parts) -> dict[str, Any]
         name: Search(
             method.middle,
             task=lambda lr, name=name: (outcomes, dataset, "val", name, lr, protocol, list(TUNING_SEEDS)),
-            score=lambda runs: math.inf if None in runs else mean([run["error"] for run in runs]),
+            score=validation_error,
         )
         for name, method in METHODS.items()
     }
@@ -63,9 +69,7 @@ def experiment(config: Config, dataset: Dataset, parts: Parts) -> dict[str, Any]
     return {
         "protocol": protocol,
         "methods": methods,
-        "pairs": pairs(
-            {name: {"test_error": row["test_errors"], "test_loss": row["test_losses"]} for name, row in methods.items()}
-        ),
+        "pairs": pairs_of(methods),
     }
 
 
@@ -97,80 +101,23 @@ def outcomes(
         batch_size=protocol["batch_size"], record=("loss", "val_loss"), lr=lr, **method.hyperparameters,
     )  # fmt: skip
     x, y = getattr(dataset, f"x_{part}"), getattr(dataset, f"y_{part}")
-    return [
-        None if model is None else _outcome(model, run, x, y, protocol) for model, run in zip(models, runs, strict=True)
-    ]
-
-
-@torch.no_grad()
-def _outcome(model: MLP, run: Run, x: Tensor, y: Tensor, protocol: Mapping[str, Any]) -> dict[str, Any]:
-    batches = run["loss"][:-1].double()  # the last value is that of the last batch once more
-    return {
-        "error": error_rate(model, x, y),
-        "loss": F.cross_entropy(model(x), y).item(),
-        "val_loss": run["val_loss"].tolist(),
-        "train_loss": batches.view(protocol["epochs"], -1).mean(1).tolist(),
-        "steps": steps_to(batches, protocol["threshold"]["train_loss"], protocol["threshold"]["mean_of_batches"]),
-    }
-
-
-def steps_to(losses: Tensor, threshold: float, window: int) -> int | None:
-    """Steps until the mean loss of the latest `window` batches is at most `threshold`; None: never."""
-    reached = (losses.unfold(0, window, 1).mean(1) <= threshold).nonzero()
-    return int(reached[0]) + window if len(reached) else None
+    return [outcome(model, run, x, y, protocol) for model, run in zip(models, runs, strict=True)]
 
 
 def summary(
     name: str, lr: float, tuned: Mapping[float, list], fresh: list[dict[str, Any] | None], seeds: list[int]
 ) -> dict[str, Any]:
-    """What is recorded of one method. Runs that diverged are counted, and None in the lists."""
+    """What is recorded of one method."""
     method = METHODS[name]
-    finished = [run for run in fresh if run is not None]
-    errors, losses, steps = ([None if run is None else run[key] for run in fresh] for key in ("error", "loss", "steps"))
     hyperparameters = {**method.optimizer.defaults, **method.hyperparameters}
     plain = {key: list(value) if isinstance(value, tuple) else value for key, value in hyperparameters.items()}
     return {
         "optimizer": method.optimizer.__name__,
         "hyperparameters": {key: value for key, value in plain.items() if key != "lr"},
-        "tried": [_tried(rate, runs) for rate, runs in tuned.items()],
+        "tried": tried(tuned),
         "lr": lr,
-        "seeds": seeds,
-        "diverged": len(fresh) - len(finished),
-        "test_errors": errors,
-        "test_losses": losses,
-        "test_error": interval([run["error"] for run in finished]),
-        "test_loss": interval([run["loss"] for run in finished]),
-        "steps_to_threshold": steps,
-        "train_loss": mean_curve([run["train_loss"] for run in finished]),
-        "val_loss": mean_curve([run["val_loss"] for run in finished]),
+        **measured(fresh, seeds),
     }
-
-
-def _tried(lr: float, runs: list[dict[str, Any] | None]) -> dict[str, Any]:
-    """One step size of the search: validation error and loss over the tuning seeds, None if one of them diverged."""
-    diverged = runs.count(None)
-    error, loss = (None if diverged else mean([run[key] for run in runs]) for key in ("error", "loss"))
-    return {"lr": lr, "error": error, "loss": loss, "diverged": diverged}
-
-
-def pairs(results: Mapping[str, Mapping[str, Iterable[float | None]]]) -> list[dict[str, Any]]:
-    """For each pair of methods the mean differences of test error and loss, first - second, over the same seeds.
-
-    results: method → "test_error", "test_loss", a value for each seed (None or NaN: diverged), as `rerun` gives them.
-    Each interval alone has 95 %; those of "simultaneous" hold for all pairs together with at least 95 % (Bonferroni).
-    "separated": the latter excludes 0.
-    """
-    couples = list(itertools.combinations(results, 2))
-    return [
-        {"methods": [a, b]} | {key: _difference(results[a][key], results[b][key], len(couples)) for key in QUANTITIES}
-        for a, b in couples
-    ]
-
-
-def _difference(first: Iterable[float | None], second: Iterable[float | None], comparisons: int) -> dict[str, Any]:
-    first, second = ([None if v is None or math.isnan(v) else float(v) for v in values] for values in (first, second))
-    simultaneous = paired(first, second, 1 - 0.05 / comparisons)
-    return {**paired(first, second), "simultaneous": simultaneous, "separated": excludes_zero(simultaneous)}
 
 
 def rerun(
@@ -209,12 +156,3 @@ def _rows(values: list[Any]) -> Tensor:
     known = [torch.as_tensor(value, dtype=torch.float64) for value in values if value is not None]
     missing = torch.full_like(known[0], math.nan) if known else torch.tensor(math.nan, dtype=torch.float64)
     return torch.stack([missing if v is None else torch.as_tensor(v, dtype=torch.float64) for v in values])
-
-
-def mean(values: list[float]) -> float:
-    return sum(values) / len(values)
-
-
-def mean_curve(curves: list[list[float]]) -> list[float]:
-    """Mean over the seeds at each point, to 5 significant digits."""
-    return [float(f"{mean(list(values)):.5g}") for values in zip(*curves, strict=True)]

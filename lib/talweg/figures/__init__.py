@@ -4,6 +4,7 @@ The update rules and the theory are pure functions in the `.js` modules; tests c
 """
 
 from talweg.figures.driven import Noise, Ravine, Saddle, noise, ravine, saddle
+from talweg.figures.initialization import SignalDepth, SingularValues, signal_depth, singular_values
 from talweg.figures.optimizing import AdamStart, Momentum, adam_start, momentum
 from talweg.playground import Playground, playground
 
@@ -14,10 +15,14 @@ __all__ = [
     "Playground",
     "Ravine",
     "Saddle",
+    "SignalDepth",
+    "SingularValues",
     "adam_start",
     "momentum",
     "noise",
     "playground",
     "ravine",
     "saddle",
+    "signal_depth",
+    "singular_values",
 ]

@@ -11,6 +11,8 @@ from ..errors import one_of, positive_int
 
 __all__ = ["ACTIVATIONS", "MLP"]
 
+NORMS: dict[str, type[nn.Module]] = {"batch": nn.BatchNorm1d, "layer": nn.LayerNorm, "rms": nn.RMSNorm}
+
 ACTIVATIONS: dict[str, type[nn.Module]] = {
     "relu": nn.ReLU,
     "leaky_relu": nn.LeakyReLU,
@@ -29,17 +31,28 @@ class MLP(nn.Sequential):
 
     Input B×…, flattened to B×sizes[0]; output B×sizes[-1], without a last activation. Weights are PyTorch's default
     until an initializer changes them; `dtype` is torch's default if not given. activation "identity" (or "linear")
-    makes a deep linear network. Errors: fewer than two sizes, sizes below 1, an unknown activation.
+    makes a deep linear network. norm: None, "batch", "layer" or "rms", before each activation.
+    Errors: fewer than two sizes, sizes below 1, an unknown activation or norm.
     """
 
-    def __init__(self, sizes: Sequence[int], activation: str = "relu", *, dtype: torch.dtype | None = None):
+    def __init__(
+        self,
+        sizes: Sequence[int],
+        activation: str = "relu",
+        *,
+        norm: str | None = None,
+        dtype: torch.dtype | None = None,
+    ):
         sizes = tuple(sizes) if isinstance(sizes, Sequence) and not isinstance(sizes, str) else sizes
         if not isinstance(sizes, tuple) or len(sizes) < 2:
             raise ValueError(f"sizes must be at least two layer sizes, such as (64, 32, 10); got {sizes!r}.")
         sizes = tuple(positive_int(f"sizes[{i}]", size) for i, size in enumerate(sizes))
         activate = ACTIVATIONS[one_of("activation", activation, ACTIVATIONS)]
+        normalize = None if norm is None else NORMS[one_of("norm", norm, NORMS)]
         layers: list[nn.Module] = [nn.Flatten()]
-        for fan_in, fan_out in zip(sizes, sizes[1:], strict=False):
-            layers += [nn.Linear(fan_in, fan_out, dtype=dtype), activate()]
-        super().__init__(*layers[:-1])
+        for fan_in, fan_out in zip(sizes[:-1], sizes[1:-1], strict=False):
+            layers.append(nn.Linear(fan_in, fan_out, dtype=dtype))
+            layers += [] if normalize is None else [normalize(fan_out, dtype=dtype)]
+            layers.append(activate())
+        super().__init__(*layers, nn.Linear(sizes[-2], sizes[-1], dtype=dtype))
         self.sizes = sizes

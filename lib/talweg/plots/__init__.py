@@ -1,6 +1,6 @@
 """Figures of the chapters: labels in the reader's language, colours for all eyes, the same bytes each time.
 
-With Matplotlib: `curves`, `paths`, `contour`, `spectrum`, `intervals`, `diagram`, `barcode` draw a figure, which a
+With Matplotlib: `curves`, `paths`, `contour`, `spectrum`, `intervals`, `differences`, `diagram`, `barcode` draw a figure, which a
 notebook shows, and return None. With plotly: `surface` returns a figure to turn and zoom.
 """
 
@@ -10,8 +10,8 @@ from talweg.labels import label
 from talweg.plots.curves import curves
 from talweg.plots.interactive import surface
 from talweg.plots.maps import contour, paths
-from talweg.plots.statistics import intervals, spectrum
+from talweg.plots.statistics import differences, intervals, spectrum
 from talweg.plots.style import COLORS
 from talweg.plots.topology import barcode, diagram
 
-__all__ = ["COLORS", "barcode", "contour", "curves", "diagram", "intervals", "label", "paths", "spectrum", "surface"]
+__all__ = ["COLORS", "barcode", "contour", "curves", "diagram", "differences", "intervals", "label", "paths", "spectrum", "surface"]

@@ -13,7 +13,7 @@ from talweg.labels import label
 from talweg.plots.style import COLORS, check_log, drawing, scale
 from talweg.uncertainty import t_interval
 
-__all__ = ["intervals", "spectrum"]
+__all__ = ["differences", "intervals", "spectrum"]
 
 MARKERS = "osD^vPX"
 
@@ -71,6 +71,32 @@ def _theory(x: Tensor, theory: Callable[[Tensor], Tensor] | Tensor, log: str | N
     else:
         smooth = torch.linspace(float(x.min()), float(x.max()), 200, dtype=x.dtype)
     return smooth, torch.as_tensor(theory(smooth))
+
+
+def differences(found: Mapping[str, Mapping[str, float]], *, xlabel: str = "difference") -> None:
+    """Draw the interval of each difference as a horizontal line, beside zero: open where it holds zero, filled where not.
+
+    found: name → "mean", "low", "high", from top to bottom. xlabel: key or words. ValueError: nothing to draw, or an
+    interval that does not hold its mean.
+    """
+    rows = {name: [row[key] for key in ("low", "mean", "high")] for name, row in found.items()}
+    for name, row in rows.items():
+        if None in row or not row[0] <= row[1] <= row[2]:
+            raise ValueError(f"found must hold low ≤ mean ≤ high, got {row} for {name!r}")
+    if not rows:
+        raise ValueError("found must hold at least one interval, got none")
+    with drawing() as (_, axes):
+        for at, (low, mean, high) in enumerate(rows.values()):
+            clear = low > 0 or high < 0
+            color = COLORS[1] if clear else COLORS[0]
+            axes.errorbar(
+                [mean], [at], xerr=[[mean - low], [high - mean]], fmt="o", color=color, capsize=3,
+                markerfacecolor=color if clear else "white",
+            )  # fmt: skip
+        axes.axvline(0, color="#999999", linewidth=0.8, zorder=0)
+        axes.set_yticks(range(len(rows)), [label(name) for name in rows])
+        axes.set_ylim(len(rows) - 0.5, -0.5)
+        axes.set_xlabel(label(xlabel))
 
 
 def spectrum(values: Any, log: str | None = None, *, ylabel: str = "eigenvalue") -> None:

@@ -11,9 +11,10 @@ from torch.nn import functional as F
 from ..data import Dataset
 from ..errors import positive_int
 from ..run import Run
-from .epochs import config, epoch_batches, evaluate, placed, rng_devices
+from .epochs import EVALUATED_AT_ONCE, config, epoch_batches, evaluate, placed, rng_devices
 from .progress import bar
 from .recorder import Recorder
+from .steps import resume, show_answer, take_step
 
 DEFAULT_RECORD = ("loss", "val_loss", "val_accuracy")
 
@@ -43,6 +44,9 @@ def train(
     loss: (outputs, y) → mean over the samples. schedule: t = 1, 2, … → the factor of lr in step t.
     device: where to train; default: where the data are. The model is moved there.
 
+    SAM gets its second pass, Sophia its curvature. A Schedule-Free method is evaluated at its average, with batch
+    statistics estimated there; the model holds that in the end.
+
     NonFiniteLoss, naming the step, if the loss becomes NaN or infinite: before an update is made from it.
     """
     dataset = placed(dataset, device, model)
@@ -53,28 +57,23 @@ def train(
     was_training = model.training
 
     def note_epoch() -> None:
-        evaluate(recorder, dataset, lambda x: model.eval()(x)[None], loss)
+        show_answer(model, optimizer, x_train.split(EVALUATED_AT_ONCE))
+        evaluate(recorder, dataset, lambda x: model(x)[None], loss)
 
     with torch.random.fork_rng(rng_devices(x_train.device)), bar(positive_int("epochs", epochs)) as progress:
         torch.manual_seed(seed)
         note_epoch()
         for batches in epoch_batches(len(x_train), epochs, batch_size, [seed], x_train.device):
-            model.train()
+            resume(model, optimizer)
             for (index,) in batches:
                 x, y = x_train[index], y_train[index]
                 for group, lr in zip(optimizer.param_groups, rates, strict=False):
                     group["lr"] = lr * schedule(recorder.step + 1)
-                optimizer.zero_grad()
-                value = loss(model(x), y)
-                recorder.check(value.detach()[None])
-                value.backward()
-                recorder.before_step(value[None])
-                optimizer.step()
-                recorder.after_step()
+                take_step(model, x, y, loss, optimizer, recorder)
             note_epoch()
             progress.update()
         with torch.no_grad():
-            recorder.end(loss(model.eval()(x), y)[None])
+            recorder.end(loss(model(x), y)[None])
     model.train(was_training)
     state = {name: value.detach().cpu().clone() for name, value in model.state_dict().items()}
     settings = config(dataset, model, optimizer, epochs=epochs, batch_size=batch_size)

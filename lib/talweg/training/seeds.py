@@ -20,6 +20,7 @@ from .network import DEFAULT_RECORD, train
 from .progress import bar
 from .recorder import Recorder
 from .stacking import StackedOptimizer
+from .steps import steps_alone
 
 
 def train_seeds(
@@ -43,14 +44,15 @@ def train_seeds(
     once for each seed, after `torch.manual_seed(seed)`. Everything else as in `train`.
 
     The parameters are stacked K×… and go through batched products, on digits several times faster than one after
-    another. Models with dropout or running statistics are trained one after another. NonFiniteLoss if one run's loss
-    is not finite: it names the step and the seeds.
+    another. Models with dropout or running statistics, and methods that need more than a gradient (SAM, Sophia,
+    Schedule-Free), are trained one after another. NonFiniteLoss if one run's loss is not finite: it names the step and
+    the seeds.
     """
     seeds = list(seeds)
     models = _made(models, seeds)
     dataset = placed(dataset, device, models[0])
     shared = dict(epochs=epochs, batch_size=batch_size, record=record, every=every, loss=loss, schedule=schedule)
-    if _needs_own_pass(models[0]):
+    if _needs_own_pass(models[0]) or steps_alone(Optimizer):
         return [
             train(model, dataset, Optimizer(model.parameters(), **hyperparameters), seed=seed, **shared)
             for model, seed in zip(models, seeds, strict=True)
@@ -146,5 +148,5 @@ def _made(models: Sequence[nn.Module] | Callable[[], nn.Module], seeds: list[int
 
 def _needs_own_pass(model: nn.Module) -> bool:
     """Dropout draws from torch's global generator, running statistics change in place: neither can be stacked."""
-    own = nn.modules.dropout._DropoutNd, nn.modules.batchnorm._NormBase
-    return any(isinstance(module, own) for module in model.modules()) or any(True for _ in model.buffers())
+    dropout = any(isinstance(module, nn.modules.dropout._DropoutNd) for module in model.modules())
+    return dropout or any(True for _ in model.buffers())

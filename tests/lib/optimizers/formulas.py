@@ -14,6 +14,23 @@ def by_formula(rule, theta, gradients, **h):
     return torch.cat([v.flatten() for v in values])
 
 
+class ByFormula:
+    """`rule` as an optimizer, for real training: the parameters are overwritten with what the formula says."""
+
+    def __init__(self, rule, parameters, **h):
+        self.rule, self.parameters, self.h, self.t = rule, list(parameters), h, 0
+        self.states = [{} for _ in self.parameters]
+
+    def zero_grad(self):
+        for p in self.parameters:
+            p.grad = None
+
+    def step(self):
+        self.t += 1
+        for p, state in zip(self.parameters, self.states, strict=True):
+            p.data = self.rule(p.data, p.grad, state, self.t, **self.h)
+
+
 def lion(x, g, s, t, *, lr, betas, weight_decay):
     m = s.get("m", torch.zeros_like(x))
     c = betas[0] * m + (1 - betas[0]) * g
@@ -91,3 +108,13 @@ def schedule_free(x, g, s, t, *, lr, beta, weight_decay, warmup_steps=0, r=0.0, 
     s["x"] = (1 - c) * s["x"] + c * s["z"]
     s["y"] = (1 - beta) * s["z"] + beta * s["x"]
     return s[out]
+
+
+def sophia(x, g, s, t, *, curvature, lr, betas, gamma, eps, weight_decay):
+    """curvature: (x, t) → the estimate that is folded in before step t, or None where none is due."""
+    estimate = curvature(x, t)
+    if estimate is not None:
+        s["h"] = betas[1] * s.get("h", torch.zeros_like(x)) + (1 - betas[1]) * estimate
+    s["m"] = betas[0] * s.get("m", torch.zeros_like(x)) + (1 - betas[0]) * g
+    ratio = s["m"] / torch.maximum(gamma * s["h"], torch.full_like(x, eps))
+    return x - lr * weight_decay * x - lr * torch.clamp(ratio, -1, 1)

@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from formulas import adabelief, adafactor, by_formula, lamb, lars, lion, muon, schedule_free
+from formulas import ByFormula, adabelief, adafactor, by_formula, lamb, lars, lion, muon, schedule_free
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from reference import MATRICES, SHAPES, after, assert_close, fixed_gradients, kinds, parameters, peer, trained
@@ -123,6 +123,18 @@ def test_equals_other_libraries_over_200_real_steps(package, theirs, ours, h, ex
     expected = trained(make_peer(peer(package, theirs), **{**h, **extra}))
     for kind in kinds(ours):
         assert_close(trained(lambda p, kind=kind: kind(p, **h)), expected)
+
+
+@pytest.mark.parametrize("nesterov", [False, True])
+def test_muon_equals_the_quintic_over_200_real_steps(nesterov):
+    """The matrices; the vectors go to AdamW, which has its own tests, and stay where they are in both."""
+    h = dict(lr=0.02, momentum=0.9, nesterov=nesterov, weight_decay=0.1)
+
+    def matrices(p):
+        return [q for q in p if q.ndim == 2]
+
+    expected = trained(lambda p: ByFormula(muon, matrices(p), **h))
+    assert_close(trained(lambda p: optimizers.Muon(matrices(p), **h)), expected, 1e-10)
 
 
 def test_muon_agrees_with_torch_up_to_its_bfloat16():

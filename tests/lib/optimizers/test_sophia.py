@@ -4,7 +4,8 @@ import itertools
 
 import pytest
 import torch
-from reference import MATRICES, after, assert_close, fixed_gradients, parameters, peer
+from formulas import ByFormula, sophia
+from reference import MATRICES, after, assert_close, fixed_gradients, parameters, peer, trained
 from torch import nn
 from torch.func import functional_call, jacrev
 from torch.nn import functional as F
@@ -201,3 +202,30 @@ def test_learns_with_either_estimator(estimator):
         optimizer.step()
     assert estimates == 10
     assert loss < 0.1
+
+
+class Estimated(Sophia):
+    """Sophia with the estimate of `curvature(θ)` instead of one from a network, every `every` steps."""
+
+    def step(self, closure=None):
+        due = self.update_curvature(lambda: sum((p**4).sum() for p in self._parameters()) / 12)
+        assert due == (self.taken % self.defaults["every"] == 0)
+        self.taken += 1
+        return super().step(closure)
+
+
+@pytest.mark.parametrize("every", [1, 10])
+def test_equals_its_formula_over_200_real_steps(every):
+    """The curvature is that of Σ θ⁴/12, whose Hessian is diagonal: Hutchinson's estimate is θ² without error."""
+    h = dict(lr=1e-2, betas=(0.9, 0.95), gamma=0.5, eps=1e-3, weight_decay=0.1)
+
+    def make(p):
+        optimizer = Estimated(p, every=every, **h)
+        optimizer.taken = 0
+        return optimizer
+
+    def curvature(x, t):
+        return x**2 if (t - 1) % every == 0 else None
+
+    expected = trained(lambda p: ByFormula(sophia, p, curvature=curvature, **h))
+    assert_close(trained(make), expected)
