@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 from pygments.formatters import HtmlFormatter
@@ -22,7 +23,15 @@ def write_code_colors(app: Sphinx, exception: Exception | None) -> None:
     (Path(app.outdir) / "_static" / "pygments.css").write_text("\n".join(rules), encoding="utf-8")
 
 
+def copy_assets(app: Sphinx, exception: Exception | None) -> None:
+    """Copy _assets/ on every build: Sphinx leaves the old files where no page has changed."""
+    if not exception and app.builder.format == "html":
+        for folder in app.config.html_static_path:
+            shutil.copytree(folder, Path(app.outdir) / "_static", dirs_exist_ok=True)
+
+
 def setup(app: Sphinx) -> None:
     """Register the theme; the colours replace the file that Sphinx writes."""
     app.add_html_theme("talweg", str(Path(__file__).with_name("theme")))
+    app.connect("build-finished", copy_assets, priority=90)
     app.connect("build-finished", write_code_colors, priority=100)

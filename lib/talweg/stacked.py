@@ -20,6 +20,7 @@ ELEMENTWISE = (
     nn.Hardtanh, nn.Identity,
 )  # fmt: skip
 
+NORMS = (nn.LayerNorm, nn.RMSNorm, nn.BatchNorm1d)
 IN_PLACE = {nn.ReLU: Tensor.relu_, nn.Tanh: Tensor.tanh_, nn.Sigmoid: Tensor.sigmoid_}
 Layers = list[tuple[str, nn.Module]]
 
@@ -27,17 +28,23 @@ Layers = list[tuple[str, nn.Module]]
 def stacked_forward(model: nn.Module, x_dims: int) -> Callable[[dict[str, Tensor], Tensor], Tensor] | None:
     """A function (parameters by name, each (K, …); x with `x_dims` axes, samples first) → outputs (K, n, out), or None.
 
-    None unless the model is a plain chain of linear layers, elementwise activations and a Flatten at the beginning
-    (`nn.Sequential`, or a subclass that keeps its forward) on vectors. Hooks and tied weights make it None too.
+    None unless the model is a plain chain of linear layers, elementwise activations, normalization layers and a
+    Flatten at the beginning (`nn.Sequential`, or a subclass that keeps its forward) on vectors. Batch normalization
+    is one of these without running statistics only. Hooks and tied weights make it None too.
     """
-    layers = stacked_layers(model, x_dims)
+    layers = stacked_layers(model, x_dims, norms=True)
     if layers is None:
         return None
 
     def forward(parameters: dict[str, Tensor], x: Tensor) -> Tensor:
         h = x
         for name, module in layers:
-            h = _linear(h, parameters, name) if isinstance(module, nn.Linear) else module(h)
+            if isinstance(module, nn.Linear):
+                h = _linear(h, parameters, name)
+            elif isinstance(module, NORMS):
+                h = _normalized(h, parameters, name, module)
+            else:
+                h = module(h)
         return h
 
     return forward
@@ -109,6 +116,19 @@ def _linear(h: Tensor, parameters: dict[str, Tensor], name: str, out: Tensor | N
     return torch.baddbmm(bias.unsqueeze(1), h, weight.mT, out=out)
 
 
+def _normalized(h: Tensor, parameters: dict[str, Tensor], name: str, module: nn.Module) -> Tensor:
+    """The layer without its scale and shift, then those of each network; h as in `_linear`."""
+    if isinstance(module, nn.RMSNorm):
+        h = F.rms_norm(h, module.normalized_shape, eps=module.eps)
+    elif isinstance(module, nn.LayerNorm):
+        h = F.layer_norm(h, module.normalized_shape, eps=module.eps)
+    else:  # over the samples of a column instead of the columns of a sample
+        h = F.layer_norm(h.mT, h.shape[-2:-1], eps=module.eps).mT
+    weight, bias = (parameters.get(f"{name}.{own}" if name else own) for own in ("weight", "bias"))
+    h = h if weight is None else h * weight.unsqueeze(1)
+    return h if bias is None else h + bias.unsqueeze(1)
+
+
 class _Rows:
     """Combinations of one part's products; where neighbouring rows of weights differ in w₁ alone, the rest is kept.
 
@@ -129,9 +149,11 @@ class _Rows:
             torch.add(self.rest, self.corners[1], alpha=second, out=out)
 
 
-def stacked_layers(model: nn.Module, x_dims: int) -> Layers | None:
-    """(name, layer) in the order of evaluation, or None where `stacked_forward` is."""
+def stacked_layers(model: nn.Module, x_dims: int, *, norms: bool = False) -> Layers | None:
+    """(name, layer) in the order of evaluation, or None where `stacked_forward` is (and, unless `norms`, with them)."""
     layers = _chain(model, "")
+    if layers and not norms and any(isinstance(module, NORMS) for _, module in layers):
+        return None
     if not layers or not any(isinstance(module, nn.Linear) for _, module in layers):
         return None
     if x_dims != 2 and not isinstance(layers[0][1], nn.Flatten):
@@ -189,4 +211,6 @@ def _is_known(module: nn.Module) -> bool:
         return not module.training
     if type(module) is nn.Flatten:
         return (module.start_dim, module.end_dim) == (1, -1)
-    return type(module) in (nn.Linear, *ELEMENTWISE)
+    if type(module) is nn.BatchNorm1d:
+        return not module.track_running_stats
+    return type(module) in (nn.Linear, nn.LayerNorm, nn.RMSNorm, *ELEMENTWISE)

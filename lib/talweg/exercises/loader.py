@@ -89,20 +89,22 @@ def load(folder: Path = DATA) -> dict[str, Entry]:
     return entries
 
 
-@cache
 def texts(code: str, folder: Path = DATA) -> dict[str, Texts]:
-    """What the edition `code` says about every exercise, checked against the neutral half, by id."""
-    entries, found = load(folder), {}
-    for chapter in dict.fromkeys(entry.chapter for entry in entries.values()):
-        path = folder / code / f"{chapter}.toml"
-        tables = _read(path, folder)
-        expected = [entry for entry in entries.values() if entry.chapter == chapter]
-        checks.same_keys(tables, [entry.id for entry in expected], str(path.relative_to(folder)))
-        for entry in expected:
-            where = f"{path.relative_to(folder)}: {entry.id}"
-            checks.edition(tables[entry.id], entry.kind, entry.fields, where)
-            found[entry.id] = Texts(**tables[entry.id])
-    return found
+    """What the edition `code` says about every exercise, by id."""
+    chapters = dict.fromkeys(entry.chapter for entry in load(folder).values())
+    return {name: text for chapter in chapters for name, text in texts_of(chapter, code, folder).items()}
+
+
+@cache
+def texts_of(chapter: str, code: str, folder: Path = DATA) -> dict[str, Texts]:
+    """What the edition `code` says about the exercises of a chapter, checked against the neutral half, by id."""
+    path = folder / code / f"{chapter}.toml"
+    tables = _read(path, folder)
+    entries = [entry for entry in load(folder).values() if entry.chapter == chapter]
+    checks.same_keys(tables, [entry.id for entry in entries], str(path.relative_to(folder)))
+    for entry in entries:
+        checks.edition(tables[entry.id], entry.kind, entry.fields, f"{path.relative_to(folder)}: {entry.id}")
+    return {entry.id: Texts(**tables[entry.id]) for entry in entries}
 
 
 def known(chapter: str | None = None) -> list[str]:

@@ -141,7 +141,7 @@ def _texts(name: str) -> loader.Texts:
     if code is None:
         editions = ", ".join(f'talweg.use("{code}")' for code in EDITIONS)
         raise RuntimeError(f"exercises speak the language of the edition; choose one first: {editions}")
-    return loader.texts(code)[name]
+    return loader.texts_of(loader.entry(name).chapter, code)[name]
 
 
 def _spec(entry: loader.Entry, texts: loader.Texts) -> dict:

@@ -17,14 +17,17 @@ from typing import Any
 
 from .. import data, recorded
 from ..errors import one_of
-from . import gradient_descent, initializers, optimizers
+from . import curvature, gradient_descent, initializers, landscapes, normalization, optimizers
 from .parts import Config, Parts
 
 __all__ = ["EXPERIMENTS", "Config", "Parts", "run"]
 
 EXPERIMENTS: dict[str, Callable[..., dict[str, Any]]] = {
+    "curvature": curvature.experiment,
     "gradient-descent": gradient_descent.experiment,
     "initializers": initializers.experiment,
+    "landscapes": landscapes.experiment,
+    "normalization": normalization.experiment,
     "optimizers": optimizers.experiment,
 }
 

@@ -14,6 +14,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.nn import Module
 from torch.nn import functional as F
 
 from ..data import Dataset
@@ -90,13 +91,27 @@ def train_mlps(
     start: Callable[[MLP, int], object] | None = None,
     **settings,
 ) -> tuple[list[MLP | None], list[Run | None]]:
-    """An MLP for each seed, trained together with `train_seeds(…, **settings)`; None for one that diverged.
+    """`train_all` with an MLP for each seed. start(model, seed): initializes it; default: as PyTorch does."""
 
-    start(model, seed): initializes it; default: as PyTorch does. Where some diverge, the others are trained again
-    without them.
+    def make(seed: int) -> MLP:
+        model = MLP(tuple(sizes), dtype=dataset.x_train.dtype)
+        if start is not None:
+            start(model, seed)
+        return model
+
+    return train_all(make, dataset, Optimizer, seeds, **settings)
+
+
+def train_all(
+    make: Callable[[int], Module], dataset: Dataset, Optimizer: Callable, seeds: Iterable[int], **settings
+) -> tuple[list[Module | None], list[Run | None]]:
+    """A network for each seed, trained together with `train_seeds(…, **settings)`; None for one that diverged.
+
+    make(seed): the network before training; torch's generator holds that seed. Where some diverge, the others are
+    trained again without them.
     """
     seeds = list(seeds)
-    models: dict[int, MLP] = {}
+    models: dict[int, Module] = {}
     runs: dict[int, Run] = {}
     alive = seeds
     while alive:
@@ -104,9 +119,7 @@ def train_mlps(
             models = {}
             for seed in alive:
                 torch.manual_seed(seed)
-                models[seed] = MLP(tuple(sizes), dtype=dataset.x_train.dtype)
-                if start is not None:
-                    start(models[seed], seed)
+                models[seed] = make(seed)
         try:
             found = train_seeds(list(models.values()), dataset, Optimizer, seeds=alive, **settings)
             runs = dict(zip(alive, found, strict=True))
@@ -118,7 +131,7 @@ def train_mlps(
 
 
 @torch.no_grad()
-def error_rate(model: torch.nn.Module, x: Tensor, y: Tensor) -> float:
+def error_rate(model: Module, x: Tensor, y: Tensor) -> float:
     """Share of wrong answers."""
     return (model(x).argmax(1) != y).double().mean().item()
 

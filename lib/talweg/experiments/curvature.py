@@ -22,11 +22,9 @@ __all__ = ["SETTINGS", "border", "experiment", "squared_error"]
 SETTINGS: dict[str, dict[str, Any]] = {
     "gd-long": {"lr": 0.8},
     "gd-short": {"lr": 0.4},
-    "heavy-ball-0.5": {"lr": 0.6, "momentum": 0.5},
-    "heavy-ball-0.9": {"lr": 0.8, "momentum": 0.9},
-    "nesterov-0.5": {"lr": 0.5, "momentum": 0.5, "nesterov": True},
-    "nesterov-0.9": {"lr": 0.3, "momentum": 0.9, "nesterov": True},
-    "cross-entropy": {"lr": 2.0},
+    "heavy-ball": {"lr": 0.8, "momentum": 0.9},
+    "nesterov": {"lr": 0.3, "momentum": 0.9, "nesterov": True},
+    "cross-entropy": {"lr": 6.0},
 }
 UPDATES = ("all", "dominant", "rest")
 OUTERMOST = 30
@@ -74,19 +72,19 @@ def protocol_for(config: Config, dataset: Dataset) -> dict[str, Any]:
     small = len(dataset.x_train) <= 10_000
     tiny = config.tiny
     return {
-        "samples": 100 if tiny else 998 if small else 2000,
+        "samples": 100 if tiny else 250 if small else 1000,
         "hidden": [16, 16] if small else [32, 32],
         "activation": "tanh",
         "dtype": "float64" if small else "float32",
         "settings": list(SETTINGS)[:1] if tiny else list(SETTINGS),
-        "steps": 20 if tiny else 2000 if small else 1500,
-        "every": 10 if tiny else 50,
-        "classes": [3] if tiny else list(range(2, 11)) if small else [2, 5, 10],
+        "steps": 20 if tiny else 1500,
+        "every": 10 if tiny else 25,
+        "classes": [3] if tiny else [2, 4, 6, 8, 10] if small else [2, 5, 10],
         "batch_size": 50,
         "lr": {"squared_error": 0.2, "cross_entropy": 0.2},
         "gd_steps": 10 if tiny else 300,
         "sgd_steps": 10 if tiny else 400,
-        "restricted_steps": 3 if tiny else 200,
+        "restricted_steps": 3 if tiny else 100,
         "refresh": 1 if small else 5,
     }
 
@@ -194,7 +192,7 @@ def shares(dataset: Dataset, protocol: Mapping[str, Any], loss: str, seeds: list
     (past it), and SGD with small batches and that short step.
     """
     found: dict[str, list] = {"short": [], "long": [], "sgd": []}
-    long = {"squared_error": 0.8, "cross_entropy": 4.0}[loss]
+    long = {"squared_error": 0.8, "cross_entropy": 6.0}[loss]
     for seed in seeds:
         f = objective(dataset, protocol, loss, seed)
         short = protocol["lr"][loss] / 4

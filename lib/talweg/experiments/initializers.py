@@ -1,4 +1,4 @@
-"""Chapter "initialization": the sources' table of initializers redone, on a shallow and on a deep ReLU network."""
+"""Chapter "initialization": the sources' table of initializers redone, on a shallow ReLU network and, if data are few, a deep one."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from .comparison import (
 )
 from .parts import Config, Parts
 
-__all__ = ["METHODS", "NETWORKS", "experiment", "start"]
+__all__ = ["METHODS", "experiment", "start"]
 
 DEPTH = 16  # hidden layers of the deep network
 THRESHOLD = 0.2  # of the training loss, averaged over the latest batches
@@ -54,7 +54,6 @@ METHODS = {
     "orthogonal·√(2/n)": Method("scaled_orthogonal", {}, {"shallow": -1, "deep": -1}),
     "α = 0.81": Method("fixed_variance", {}, {"shallow": -7, "deep": -40}),
 }
-NETWORKS = ("shallow", "deep")
 
 
 def experiment(config: Config, dataset: Dataset, parts: Parts) -> dict[str, Any]:
@@ -115,11 +114,11 @@ def protocol_for(config: Config, dataset: Dataset) -> dict[str, Any]:
     small = n <= 10_000
     batch_size, hidden = (32, [64, 32]) if small else (128, [128, 64])
     steps = math.ceil(n / batch_size)
+    networks = {"shallow": [inputs, *hidden, classes]}
+    if small:
+        networks["deep"] = [inputs, *[64] * (4 if config.tiny else DEPTH), classes]
     return {
-        "networks": {
-            "shallow": [inputs, *hidden, classes],
-            "deep": [inputs, *[64] * (4 if config.tiny else DEPTH), classes],
-        },
+        "networks": networks,
         "activation": "relu",
         "optimizer": "SGD",
         "dtype": "float64" if small else "float32",

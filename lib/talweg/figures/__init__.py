@@ -5,6 +5,7 @@ The update rules and the theory are pure functions in the `.js` modules; tests c
 
 from talweg.figures.driven import Noise, Ravine, Saddle, noise, ravine, saddle
 from talweg.figures.initialization import SignalDepth, SingularValues, signal_depth, singular_values
+from talweg.figures.landscapes import Rescaling, Slices, rescaling, slices
 from talweg.figures.optimizing import AdamStart, Momentum, adam_start, momentum
 from talweg.playground import Playground, playground
 
@@ -14,15 +15,19 @@ __all__ = [
     "Noise",
     "Playground",
     "Ravine",
+    "Rescaling",
     "Saddle",
     "SignalDepth",
     "SingularValues",
+    "Slices",
     "adam_start",
     "momentum",
     "noise",
     "playground",
     "ravine",
+    "rescaling",
     "saddle",
     "signal_depth",
     "singular_values",
+    "slices",
 ]

@@ -71,7 +71,11 @@ export function draws(depth, n, seed) {
 export const verdict = (ratio) => (ratio > 100 ? "explodes" : ratio < 0.01 ? "vanishes" : "stays");
 
 const [depth, width] = [50, 100];
-const [least, most] = [1e-16, 1e16];
+// Decades above and below 1 that hold all curves: few enough to see a slope, and not many scales to get used to.
+function decadesFor(values) {
+  const widest = Math.max(...values.map((v) => Math.abs(Math.log10(v))));
+  return [2, 6, 18, 40].find((decades) => widest <= decades) ?? 80;
+}
 
 function render({ model, el }) {
   const words = model.get("words"), decimal = model.get("decimal");
@@ -90,8 +94,9 @@ function render({ model, el }) {
     const [name, gain, seed] = ["activation", "gain", "seed"].map((trait) => model.get(trait));
     if (drawn.seed !== seed) drawn = { seed, unit: draws(depth, width, seed) };
     const expected = theory(name, gain, depth), found = simulate(name, gain, depth, width, drawn.unit);
+    const reach = decadesFor([expected, found].flatMap(({ q, gradient }) => [...q, ...gradient]).filter((v) => v > 0));
     [[left, "q"], [right, "gradient"]].forEach(([host, key]) => {
-      const plot = axes(host, { x: [1, depth], y: [least, most], log: true, decimal, xLabel: words.layer });
+      const plot = axes(host, { x: [1, depth], y: [10 ** -reach, 10 ** reach], log: true, decimal, xLabel: words.layer });
       plot.line([[1, 1], [depth, 1]], "tw-floor");
       plot.line(found[key].map((v, l) => [l + 1, v]), "tw-line");
       plot.line(expected[key].map((v, l) => [l + 1, v]), "tw-theory");

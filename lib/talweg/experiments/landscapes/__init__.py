@@ -1,0 +1,32 @@
+"""Chapter "landscapes": what decides how a slice looks.
+
+On digits two parts, "flip" (batch size and weight decay) and "depth" (networks with and without skips, over seeds);
+on cifar10-jpeg one, "skips" (a ResNet-20 of width 8 with and without skips, at scale).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+
+from ...data import Dataset
+from ...errors import one_of
+from ..parts import Config, Parts
+from . import depth, flip, skips
+
+__all__ = ["experiment"]
+
+DATASETS = ("digits", "cifar10-jpeg")
+
+
+def experiment(config: Config, dataset: Dataset, parts: Parts) -> dict[str, Any]:
+    """Its parts depend on the data set. ValueError: another one than digits or cifar10-jpeg."""
+    name = one_of("dataset", config.dataset.casefold(), DATASETS)
+    seeds = list(range(config.seeds))
+    if name == "cifar10-jpeg":
+        return skips.experiment(config, dataset.to(dtype=torch.float32), parts, seeds)
+    return {
+        "flip": flip.experiment(config, dataset.to(dtype=torch.float64), parts, seeds),
+        "depth": depth.experiment(config, dataset.to(dtype=torch.float32), parts, seeds),
+    }

@@ -1,4 +1,7 @@
-"""Skip connections: ResNets with and without them, and the planes around what they reach (Li et al. 2018)."""
+"""Skip connections at scale: a narrow ResNet-20 with and without them, and the planes around what it reaches.
+
+After Li et al. 2018 (arXiv:1712.09913, section 4), smaller: their widths are at least twice as large.
+"""
 
 from __future__ import annotations
 
@@ -13,10 +16,13 @@ from torch import Tensor, nn
 
 from ... import schedules
 from ...data import Dataset
+from ...landscape import plane, sharpness
 from ...models import ResNet
 from ...optimizers import SGD
 from ...training import train
+from ..comparison import interval, paired
 from ..parts import Config, Parts
+from .measures import digits, directions, logarithms, objective, roughness, scores, weight_norm
 
 KINDS = {"skip": True, "plain": False}
 
@@ -33,8 +39,47 @@ def protocol_for(config: Config) -> dict[str, Any]:
         "optimizer": "SGD",
         "hyperparameters": {"lr": 0.1, "momentum": 0.9, "nesterov": True, "weight_decay": 5e-4},
         "schedule": "one_cycle",
+        "span": 1.0,
+        "resolution": 3 if config.tiny else 25,
+        "samples": 8 if config.tiny else 256,
+        "batch_norm": "running",
         "augmentation": "horizontal flips; 24×24 crops in the first epochs, whole images in the last",
     }
+
+
+def experiment(config: Config, dataset: Dataset, parts: Parts, seeds: list[int]) -> dict[str, Any]:
+    """Both kinds over the seeds; then the paired differences plain - skip."""
+    protocol = protocol_for(config)
+    dataset = standardized(dataset)
+    networks = train_all(dataset, seeds, protocol, parts)
+    looks = parts.each(
+        {
+            f"look {kind} {seed}": (look, dataset, KINDS[kind], networks[f"train {kind} {seed}"]["weights"], protocol)
+            for seed in seeds
+            for kind in KINDS
+        }
+    )
+    kinds = {
+        kind: summary(
+            [looks[f"look {kind} {seed}"] | curves(networks[f"train {kind} {seed}"]) for seed in seeds],
+        )
+        for kind in KINDS
+    }
+    axis = torch.linspace(-protocol["span"], protocol["span"], protocol["resolution"])
+    difference = {name: paired(kinds["plain"][name], kinds["skip"][name]) for name in kinds["skip"]["mean"]}
+    return {"protocol": protocol, "seeds": seeds, "axis": digits(axis), **kinds, "difference": difference}
+
+
+def summary(runs: list[dict[str, Any]]) -> dict[str, Any]:
+    """What is recorded of one kind: lists over the seeds, and the intervals of what is a number."""
+    row: dict[str, Any] = {name: [run[name] for run in runs] for name in runs[0]}
+    row["mean"] = {name: interval(row[name]) for name in runs[0] if not isinstance(row[name][0], list)}
+    return row
+
+
+def curves(run: Mapping[str, Any]) -> dict[str, list]:
+    """Of a training, by epochs: the mean loss of the batches; loss and error on validation, from before training."""
+    return {f"{name}_curve": digits(torch.tensor(run[name])) for name in ("train_loss", "val_loss", "val_error")}
 
 
 class Augmentation(nn.Module):
@@ -120,3 +165,21 @@ def train_all(dataset: Dataset, seeds: list[int], protocol: Mapping[str, Any], p
         for kind, skip in KINDS.items()
     }
     return parts.each(tasks)
+
+
+def look(dataset: Dataset, skip: bool, weights: str, protocol: Mapping[str, Any]) -> dict[str, Any]:
+    """Errors, norm and sharpness of a trained network, and the plane around it."""
+    model = unpacked(network(dataset, skip, protocol), weights)
+    f = objective(model, dataset, protocol)
+    d1, d2 = directions(model, 2, "filter")
+    surface = plane(f, f.theta, d1, d2, protocol["span"], protocol["resolution"])
+    test = scores(model, dataset.x_test, dataset.y_test)
+    numbers = {
+        "test_error": test["error"],
+        "test_loss": test["loss"],
+        "train_loss": f(f.theta).item(),
+        "weight_norm": weight_norm(model),
+        "sharpness": sharpness(f, f.theta).item(),
+        **roughness(surface),
+    }
+    return {name: float(f"{value:.5g}") for name, value in numbers.items()} | {"log10_loss": logarithms(surface.z)}

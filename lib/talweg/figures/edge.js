@@ -1,0 +1,126 @@
+// Full-batch descent on a small network, step by step in the browser: its sharpness beside the border of stability.
+import { fill } from "../widgets/dom.js";
+import { check } from "./choices.js";
+import { lanczos, ritz } from "./krylov.js";
+import { axes, number, slider, stage } from "./plot.js";
+import { normal, uniform } from "./random.js";
+
+const units = 12, samples = 20, steps = 2000, every = 20;
+const xs = Array.from({ length: samples }, (_, i) => -1 + (2 * i) / (samples - 1));
+// Chebyshev's polynomial of degree 3, as Cohen et al. 2021 fit such polynomials with a tanh network.
+const ys = xs.map((x) => 4 * x ** 3 - 3 * x);
+
+// θ = (w, b, a, c), the network Σ aⱼ tanh(wⱼ x + bⱼ) + c.
+export function begin(seed) {
+  const random = uniform(seed), gauss = normal(random), draw = (f) => Array.from({ length: units }, f);
+  return [...draw(() => 1.5 * (2 * random() - 1)), ...draw(() => 0.75 * (2 * random() - 1)), ...draw(() => (0.5 * gauss()) / Math.sqrt(units)), 0];
+}
+
+// Mean of ½ (prediction − y)², its gradient, and v ↦ Hv; the second derivatives couple only parameters of one unit.
+export function at(theta) {
+  const rows = [], residuals = [], gradient = theta.map(() => 0), blocks = Array.from({ length: units }, () => [0, 0, 0, 0, 0]);
+  const part = (k, j) => theta[k * units + j], c = theta[3 * units];
+  let loss = 0;
+  for (let i = 0; i < samples; i++) {
+    const x = xs[i], row = theta.map(() => 1), z = [];
+    let r = c - ys[i];
+    for (let j = 0; j < units; j++) {
+      z.push(Math.tanh(part(0, j) * x + part(1, j)));
+      r += part(2, j) * z[j];
+    }
+    for (let j = 0; j < units; j++) {
+      const slope = 1 - z[j] * z[j], bend = -2 * z[j] * slope, a = part(2, j);
+      row[j] = a * slope * x;
+      row[units + j] = a * slope;
+      row[2 * units + j] = z[j];
+      [a * bend * x * x, a * bend * x, a * bend, slope * x, slope].forEach((s, k) => (blocks[j][k] += (r * s) / samples));
+    }
+    rows.push(row);
+    residuals.push(r);
+    loss += (r * r) / (2 * samples);
+    row.forEach((s, k) => (gradient[k] += (r * s) / samples));
+  }
+  const product = (v) => {
+    const out = v.map(() => 0);
+    for (const row of rows) {
+      const s = row.reduce((sum, x, k) => sum + x * v[k], 0) / samples;
+      row.forEach((x, k) => (out[k] += s * x));
+    }
+    blocks.forEach(([ww, wb, bb, wa, ba], j) => {
+      const [w, b, a] = [j, units + j, 2 * units + j];
+      out[w] += ww * v[w] + wb * v[b] + wa * v[a];
+      out[b] += wb * v[w] + bb * v[b] + ba * v[a];
+      out[a] += wa * v[w] + ba * v[b];
+    });
+    return out;
+  };
+  return { loss, gradient, product };
+}
+
+const start = (size) => Array.from({ length: size }, normal(uniform(1)));
+
+export function sharpness(product) {
+  const { diagonal, beside } = lanczos(product, start(3 * units + 1), 16, true);
+  return ritz(diagonal, beside).values[0];
+}
+
+export const border = (eta, momentum, nesterov) => (2 + 2 * momentum) / (eta * (nesterov ? 1 + 2 * momentum : 1));
+
+// v ← μ v + g, θ ← θ − η v (Nesterov: g + μ v), as long as the loss stays finite and below 100.
+export function descend(eta, momentum, nesterov, seed, count = steps) {
+  let theta = begin(seed), v = theta.map(() => 0);
+  const losses = [], sharp = [];
+  for (let t = 0; t <= count; t++) {
+    const { loss, gradient, product } = at(theta);
+    losses.push(loss);
+    if (!(loss < 100)) break;
+    if (t % every === 0) sharp.push([t, sharpness(product)]);
+    v = v.map((x, k) => momentum * x + gradient[k]);
+    theta = theta.map((x, k) => x - eta * (nesterov ? gradient[k] + momentum * v[k] : v[k]));
+  }
+  return { losses, sharp, theta };
+}
+
+// What the sentence tells: where the sharpness begins, when it is at the border, where it is in the last third.
+export function facts({ losses, sharp }, limit) {
+  const late = sharp.slice(Math.floor((sharp.length * 2) / 3)).map(([, s]) => s / limit);
+  const tail = losses.slice(Math.floor((losses.length * 2) / 3));
+  const rises = tail.slice(1).filter((loss, i) => loss > tail[i]).length / Math.max(1, tail.length - 1);
+  const reached = sharp.find(([, s]) => s >= limit);
+  return { first: sharp[0][1], reached: reached ? reached[0] : null, ratio: late.reduce((a, b) => a + b, 0) / late.length, rises,
+    state: !(losses.at(-1) < 100) ? "diverges" : reached ? "edge" : "below" };
+}
+
+function render({ model, el }) {
+  const words = model.get("words"), decimal = model.get("decimal");
+  const show = (x, digits = 3) => number(x, decimal, digits);
+
+  const draw = (left, right) => {
+    const [eta, momentum, nesterov, seed] = ["eta", "momentum", "nesterov", "seed"].map((name) => model.get(name));
+    const run = descend(eta, momentum, nesterov, seed), limit = border(eta, momentum, nesterov), told = facts(run, limit);
+    const top = 1.2 * Math.max(limit, ...run.sharp.map(([, s]) => Math.min(s, 2 * limit)));
+    const plot = axes(left, { x: [0, steps], y: [0, top], decimal, xLabel: words.steps });
+    plot.line(run.sharp, "tw-line");
+    plot.line([[0, limit], [steps, limit]], "tw-theory");
+    const curve = axes(right, { x: [0, steps], y: [1e-5, 10], log: true, decimal, xLabel: words.steps });
+    curve.line(run.losses.map((loss, t) => [t, Number.isFinite(loss) ? loss : 1e9]), "tw-line tw-thin");
+    return fill(words[told.state], { eta: show(eta), momentum: show(momentum), limit: show(limit), first: show(told.first),
+      reached: told.reached, ratio: show(told.ratio), rises: show(100 * told.rises, 2), steps: run.losses.length - 1,
+      begin: show(run.losses[0], 2), end: show(run.losses.at(-1), 2) });
+  };
+
+  return stage({ model, el }, {
+    kind: "edge", draw, noise: true, traits: ["eta", "momentum", "nesterov", "seed"],
+    controls: [
+      slider(model, "eta", words, { low: 0.05, high: 1, log: true, show }),
+      slider(model, "momentum", words, { low: 0, high: 0.95, step: 0.05, show }),
+      check(model, "nesterov", words),
+    ],
+    panels: [
+      { title: words.sharpness, keys: [["tw-theory", words.border]] },
+      { title: words.loss },
+    ],
+  });
+}
+
+export default { render };
