@@ -35,8 +35,10 @@ class PreparedSlice:
         self._prepare(model, x)
         # Whether the outputs are those of the model: not so if samples depend on each other, say.
         some = x[: SAMPLES_AT_ONCE + 1]
+        # In halves: one sample left over has no variance, and batch normalization by the data would refuse it.
+        parts = some.chunk(2) if len(some) > SAMPLES_AT_ONCE else (some,)
         expected = functional_call(model, {name: p[0] for name, p in corners.items()}, (some,))
-        found = self._outputs(self.corners[0], some.split(SAMPLES_AT_ONCE))
+        found = self._outputs(self.corners[0], parts)
         if not (found - expected).abs().max() <= torch.finfo(x.dtype).eps ** 0.5 * expected.abs().max():
             self.model, self.folds, self.samples = copy.deepcopy(model), [], (x,)
             self.parameters = dict(self.model.named_parameters())

@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from torch import nn
 from torch.nn import functional as F
 
 from talweg.models import ACTIVATIONS, MLP
@@ -44,3 +45,15 @@ def test_bad_size_is_named(size, error):
 def test_unknown_activation_proposes_the_nearest():
     with pytest.raises(ValueError, match="activation must be one of.*Did you mean 'relu'"):
         MLP((2, 3), "rellu")
+
+
+@pytest.mark.parametrize("norm, kind", [("batch", nn.BatchNorm1d), ("layer", nn.LayerNorm), ("rms", nn.RMSNorm)])
+def test_norms_stand_between_a_hidden_layer_and_its_activation(norm, kind):
+    layers = [type(layer) for layer in MLP((4, 6, 5, 3), norm=norm, dtype=torch.float64)]
+    assert layers == [nn.Flatten, nn.Linear, kind, nn.ReLU, nn.Linear, kind, nn.ReLU, nn.Linear]
+    assert all(p.dtype == torch.float64 for p in MLP((4, 6, 3), norm=norm, dtype=torch.float64).parameters())
+
+
+def test_unknown_norm_is_named():
+    with pytest.raises(ValueError, match="norm must be one of 'batch', 'layer', 'rms'"):
+        MLP((4, 6, 3), norm="batsh")

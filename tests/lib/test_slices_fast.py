@@ -253,6 +253,18 @@ def test_batch_norm_by_the_data_is_train_mode_on_the_whole_batch():
         Objective.of(model, F.cross_entropy, x, y, batch_norm="batch")
 
 
+@pytest.mark.parametrize("n", [2, 65, 70, 129])
+def test_dense_batch_norm_by_the_data_survives_one_sample_left_over(n):
+    """Between 64 samples and one more a chunk of one would have no variance; and chunks must not be normalized apart."""
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Linear(16, 6), nn.BatchNorm1d(6), nn.ReLU(), nn.Linear(6, 5)).double().train()
+    x, y = random(n, 16), torch.arange(n) % 5
+    f = Objective.of(model, F.cross_entropy, x, y, batch_norm="data")
+    step = 0.2 * random(f.dim, seed=3)
+    expected = naive(model, F.cross_entropy, x, y, [f.theta, f.theta + step])
+    assert torch.allclose(f.slice(f.theta, step[None], [[0.0], [1.0]]), expected, rtol=1e-10)
+
+
 def test_a_mini_batch_is_an_objective():
     model, x, y = problem(mlp, F64)
     f = Objective.of(model, F.cross_entropy, x, y)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor
 
@@ -32,29 +34,34 @@ def terminal_velocity() -> float:
 
 
 def stability() -> float:
-    """The step size from which the loss grows, λ_max = 4, μ = 0.9, by bisection of real runs."""
-    f = Quadratic([4.0])
-    low, high = 0.1, 2.0
-    while high - low > 1e-4:
-        middle = (low + high) / 2
-        loss = minimize(f, [1.0], SGD, steps=2000, lr=middle, momentum=0.9)["loss"]
-        low, high = (low, middle) if not loss[-1] < loss[0] else (middle, high)
-    return high
+    """The step size from which a root of the heavy ball leaves the unit circle, λ_max = 4, μ = 0.9."""
+
+    def radius(lr: float) -> float:
+        step = torch.tensor([[1.9 - 4 * lr, -0.9], [1.0, 0.0]], dtype=torch.float64)
+        return torch.linalg.eigvals(step).abs().max().item()
+
+    return _crossing(lambda lr: radius(lr) - 1, 0.5, 2.0)
 
 
 def best_momentum() -> float:
-    """The momentum of the smallest spectral radius at κ = 400, with the step size that goes with it, by search."""
+    """The momentum at which, κ = 400, both ends of the spectrum have double roots.
 
-    def radius(momentum: float) -> float:
-        lr = (1 + momentum**0.5) ** 2 / 400  # the steepest direction: just complex
-        slowest = torch.tensor([[1 + momentum - lr, -momentum], [1.0, 0.0]], dtype=torch.float64)
-        return torch.linalg.eigvals(slowest).abs().max().item()
+    z² - (1 + μ - ηλ) z + μ has one for ηλ = (1 ± √μ)²: η from the steep end, μ so that the flat one follows.
+    """
 
-    low, high = 0.0, 1.0
-    while high - low > 1e-6:  # the radius falls, then rises
-        first, second = low + (high - low) / 3, high - (high - low) / 3
-        low, high = (low, second) if radius(first) < radius(second) else (first, high)
-    return (low + high) / 2
+    def discriminant(momentum: float) -> float:
+        lr = (1 + momentum**0.5) ** 2 / 400
+        return (1 + momentum - lr) ** 2 - 4 * momentum
+
+    return _crossing(lambda momentum: -discriminant(momentum), 0.5, 1.0)
+
+
+def _crossing(f: Callable[[float], float], low: float, high: float) -> float:
+    """Where f, negative at `low` and positive at `high`, is zero."""
+    for _ in range(60):
+        middle = (low + high) / 2
+        low, high = (middle, high) if f(middle) < 0 else (low, middle)
+    return high
 
 
 def adam_first_step() -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -18,9 +19,25 @@ _HERE = Path(__file__).parent
 _STYLE = style(_HERE.parent / "widgets" / "base.css", _HERE / "exercises.css")
 
 
+_first: Exercise | None = None
+
+
 def exercise(name: str, solution: Callable | None = None) -> Exercise:
-    """The exercise called `name`, as a widget; `solution` is the reader's function for those of kind code."""
-    return Exercise(name, solution)
+    """The exercise called `name`, as a widget; `solution` is the reader's function for those of kind code.
+
+    Of a notebook that is made for the page (`TALWEG_BATCH=1`) only the first exercise holds the script and the style.
+    """
+    global _first
+    if not (batch() and _in_notebook()):
+        return Exercise(name, solution)
+    if _first is None:
+        _first = Exercise(name, solution)
+        return _first
+    return Repeated(name, solution, first=f"IPY_MODEL_{_first.model_id}")
+
+
+def _in_notebook() -> bool:
+    return "IPython" in sys.modules and sys.modules["IPython"].get_ipython() is not None
 
 
 def progress(chapter: str | None = None) -> Progress:
@@ -60,14 +77,18 @@ class Exercise(_Remembering):
     record = traitlets.Dict().tag(sync=True)
     outcome = traitlets.Dict().tag(sync=True)
 
-    def __init__(self, name: str, solution: Callable | None = None):
+    def __init__(self, name: str, solution: Callable | None = None, **traits):
         entry, texts = loader.entry(name), _texts(name)
         if solution is not None and entry.kind != "code":
             raise ValueError(f"solution is for exercises of kind 'code'; {name!r} is of kind {entry.kind!r}")
         if solution is not None and not callable(solution):
             raise TypeError(f"solution must be a function, got {type(solution).__name__}")
         super().__init__(
-            exercise_id=name, spec=_spec(entry, texts), words=_words(), remember="browser" if batch() else "kernel"
+            exercise_id=name,
+            spec=_spec(entry, texts),
+            words=_words(),
+            remember="browser" if batch() else "kernel",
+            **traits,
         )
         self.record = self._recall().get(name, {})
         if entry.kind == "code":
@@ -99,6 +120,14 @@ class Exercise(_Remembering):
 
     def __repr__(self) -> str:
         return f"Exercise({self.exercise_id!r})"
+
+
+class Repeated(Exercise):
+    """An exercise drawn by the script of the notebook's first one."""
+
+    _esm = script(_HERE / "repeated.js")
+    _css = ""
+    first = traitlets.Unicode().tag(sync=True)
 
 
 class Progress(_Remembering):

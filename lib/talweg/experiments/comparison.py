@@ -46,7 +46,11 @@ class Search:
 
     def best(self, results: Mapping[float, Any]) -> float:
         """The step size of the least score; of equal ones the smallest."""
-        return min(results, key=lambda lr: (self.score(results[lr]), lr))
+        return self.ranked(results)[0]
+
+    def ranked(self, results: Mapping[float, Any]) -> list[float]:
+        """All step sizes by their scores, the least first."""
+        return sorted(results, key=lambda lr: (self.score(results[lr]), lr))
 
     def finds(self, results: Mapping[float, Any]) -> bool:
         """Whether some step size does better than `in_vain`."""

@@ -59,7 +59,8 @@ METHODS = {
 def experiment(config: Config, dataset: Dataset, parts: Parts) -> dict[str, Any]:
     """Each network with each initializer: step size tuned on validation, then fresh seeds on test; the weights' spectra.
 
-    A pair of methods is compared within its network, over the same seeds.
+    A pair of methods is compared within its network, over the same seeds. The runner-up of each search is tested too:
+    it shows how much of a difference between two methods the choice of their step sizes makes.
     """
     protocol = protocol_for(config, dataset)
     dataset = dataset.to(dtype=getattr(torch, protocol["dtype"]))
@@ -75,44 +76,44 @@ def experiment(config: Config, dataset: Dataset, parts: Parts) -> dict[str, Any]
         for network, name in cases
     }
     tuned = tune(searches, parts)
-    rates = {key: search.best(tuned[key]) for key, search in searches.items()}
+    rates = {key: search.ranked(tuned[key])[:2] for key, search in searches.items()}
     tasks = {
-        f"test {network} {name}": (
-            outcomes,
-            dataset,
-            "test",
-            network,
-            name,
-            rates[f"{network} {name}"],
-            protocol,
-            seeds,
-        )
+        f"{kind} {network} {name}": (outcomes, dataset, "test", network, name, lr, protocol, seeds)
         for network, name in cases
+        for kind, lr in zip(("test", "runner-up"), rates[f"{network} {name}"], strict=True)
     }
     fresh = parts.each(tasks)
     networks = {}
-    for network, layers in protocol["networks"].items():
+    for network, sizes in protocol["networks"].items():
         rows = {}
         for name, method in METHODS.items():
             key = f"{network} {name}"
+            lr, second = rates[key]
             rows[name] = {
                 "initializer": method.initializer,
                 "options": method.options,
                 "tried": tried(tuned[key]),
                 "learned": searches[key].finds(tuned[key]),
-                "lr": rates[key],
+                "lr": lr,
                 **measured(fresh[f"test {key}"], seeds),
-                "start": at_the_start(dataset, name, layers, seeds),
+                "runner_up": {"lr": second, **tested(fresh[f"runner-up {key}"], seeds)},
+                "start": at_the_start(dataset, name, sizes, seeds),
             }
-        networks[network] = {"sizes": layers, "methods": rows, "pairs": pairs_of(rows)}
+        networks[network] = {"sizes": sizes, "methods": rows, "pairs": pairs_of(rows)}
     return {"protocol": protocol, "networks": networks}
+
+
+def tested(fresh: list[dict[str, Any] | None], seeds: list[int]) -> dict[str, Any]:
+    """Of `measured` the errors and losses on test."""
+    keys = ("diverged", "test_errors", "test_losses", "test_error", "test_loss")
+    return {key: value for key, value in measured(fresh, seeds).items() if key in keys}
 
 
 def protocol_for(config: Config, dataset: Dataset) -> dict[str, Any]:
     """What all methods share, in plain values."""
     inputs, classes, n = dataset.x_train[0].numel(), len(dataset.classes), len(dataset.x_train)
     small = n <= 10_000
-    batch_size, hidden = (32, [64, 32]) if small else (128, [128, 64])
+    batch_size, hidden = 32 if small else 128, [64, 32]
     steps = math.ceil(n / batch_size)
     networks = {"shallow": [inputs, *hidden, classes]}
     if small:

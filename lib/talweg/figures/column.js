@@ -11,7 +11,7 @@ export function statistics(x) {
   return { mean, biased: squares / x.length, unbiased: squares / (x.length - 1) };
 }
 
-// Running estimates after `steps` training steps with this same batch, from mean 0 and variance 1.
+// Running estimates after `steps` training steps with one and the same batch, from mean 0 and variance 1.
 export function running(x, steps, momentum) {
   const { mean, unbiased } = statistics(x);
   const old = (1 - momentum) ** steps;
@@ -21,10 +21,10 @@ export function running(x, steps, momentum) {
 export const normalize = (x, mean, variance, gamma, beta, eps) =>
   x.map((v) => (gamma * (v - mean)) / Math.sqrt(variance + eps) + beta);
 
-// The statistics that are used: the batch's own in training, the running ones in evaluation.
-export function used(x, training, steps, momentum) {
+// The statistics that are used: in training those of the batch x, in evaluation the running ones, from `seen` batches.
+export function used(x, seen, training, steps, momentum) {
   const { mean, biased } = statistics(x);
-  return training ? { mean, variance: biased } : running(x, steps, momentum);
+  return training ? { mean, variance: biased } : running(seen, steps, momentum);
 }
 
 const low = -6, high = 10, momentum = 0.1;
@@ -84,8 +84,8 @@ function render({ model, el }) {
   const draw = (left, right) => {
     const [values, gamma, beta, eps, training, steps] =
       ["values", "gamma", "beta", "eps", "training", "steps"].map((name) => model.get(name));
-    const { mean, variance } = used(values, training, steps, momentum);
-    const first = used(before, training, steps, momentum);
+    const { mean, variance } = used(values, before, training, steps, momentum);
+    const first = used(before, before, training, steps, momentum);
     const y = normalize(values, mean, variance, gamma, beta, eps);
     const y0 = normalize(before, first.mean, first.variance, gamma, beta, eps);
     const level = (axis, v, kind) => axis.line([[0.5, v], [n + 0.5, v]], kind);

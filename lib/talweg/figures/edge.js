@@ -1,14 +1,14 @@
 // Full-batch descent on a small network, step by step in the browser: its sharpness beside the border of stability.
 import { fill } from "../widgets/dom.js";
 import { check } from "./choices.js";
-import { lanczos, ritz } from "./krylov.js";
+import { dot, lanczos, ritz } from "./krylov.js";
 import { axes, number, slider, stage } from "./plot.js";
 import { normal, uniform } from "./random.js";
 
 const units = 12, samples = 20, steps = 2000, every = 20;
 const xs = Array.from({ length: samples }, (_, i) => -1 + (2 * i) / (samples - 1));
-// Chebyshev's polynomial of degree 3, as Cohen et al. 2021 fit such polynomials with a tanh network.
-const ys = xs.map((x) => 4 * x ** 3 - 3 * x);
+// Chebyshev's polynomial of degree 4: Cohen et al. 2021 fit such polynomials with a tanh network.
+const ys = xs.map((x) => 8 * x ** 4 - 8 * x * x + 1);
 
 // θ = (w, b, a, c), the network Σ aⱼ tanh(wⱼ x + bⱼ) + c.
 export function begin(seed) {
@@ -16,9 +16,11 @@ export function begin(seed) {
   return [...draw(() => 1.5 * (2 * random() - 1)), ...draw(() => 0.75 * (2 * random() - 1)), ...draw(() => (0.5 * gauss()) / Math.sqrt(units)), 0];
 }
 
+const add = (to, row, factor) => row.forEach((x, k) => (to[k] += (factor * x) / samples));
+
 // Mean of ½ (prediction − y)², its gradient, and v ↦ Hv; the second derivatives couple only parameters of one unit.
 export function at(theta) {
-  const rows = [], residuals = [], gradient = theta.map(() => 0), blocks = Array.from({ length: units }, () => [0, 0, 0, 0, 0]);
+  const rows = [], gradient = theta.map(() => 0), blocks = Array.from({ length: units }, () => [0, 0, 0, 0, 0]);
   const part = (k, j) => theta[k * units + j], c = theta[3 * units];
   let loss = 0;
   for (let i = 0; i < samples; i++) {
@@ -36,15 +38,13 @@ export function at(theta) {
       [a * bend * x * x, a * bend * x, a * bend, slope * x, slope].forEach((s, k) => (blocks[j][k] += (r * s) / samples));
     }
     rows.push(row);
-    residuals.push(r);
     loss += (r * r) / (2 * samples);
-    row.forEach((s, k) => (gradient[k] += (r * s) / samples));
+    add(gradient, row, r);
   }
   const product = (v) => {
     const out = v.map(() => 0);
     for (const row of rows) {
-      const s = row.reduce((sum, x, k) => sum + x * v[k], 0) / samples;
-      row.forEach((x, k) => (out[k] += s * x));
+      add(out, row, dot(row, v));
     }
     blocks.forEach(([ww, wb, bb, wa, ba], j) => {
       const [w, b, a] = [j, units + j, 2 * units + j];
@@ -57,10 +57,8 @@ export function at(theta) {
   return { loss, gradient, product };
 }
 
-const start = (size) => Array.from({ length: size }, normal(uniform(1)));
-
 export function sharpness(product) {
-  const { diagonal, beside } = lanczos(product, start(3 * units + 1), 16, true);
+  const { diagonal, beside } = lanczos(product, Array.from({ length: 3 * units + 1 }, normal(uniform(1))), 16, true);
   return ritz(diagonal, beside).values[0];
 }
 
@@ -81,14 +79,15 @@ export function descend(eta, momentum, nesterov, seed, count = steps) {
   return { losses, sharp, theta };
 }
 
-// What the sentence tells: where the sharpness begins, when it is at the border, where it is in the last third.
+// What the sentence tells: where the sharpness begins, when it is at the border, and its mean over the border from then
+// on (if it never gets there, its maximum); how often the loss rises from then on.
 export function facts({ losses, sharp }, limit) {
-  const late = sharp.slice(Math.floor((sharp.length * 2) / 3)).map(([, s]) => s / limit);
-  const tail = losses.slice(Math.floor((losses.length * 2) / 3));
-  const rises = tail.slice(1).filter((loss, i) => loss > tail[i]).length / Math.max(1, tail.length - 1);
-  const reached = sharp.find(([, s]) => s >= limit);
-  return { first: sharp[0][1], reached: reached ? reached[0] : null, ratio: late.reduce((a, b) => a + b, 0) / late.length, rises,
-    state: !(losses.at(-1) < 100) ? "diverges" : reached ? "edge" : "below" };
+  const ratios = sharp.map(([, s]) => s / limit), at = ratios.findIndex((ratio) => ratio >= 1);
+  const since = at < 0 ? losses : losses.slice(sharp[at][0]), late = ratios.slice(Math.max(at, 0));
+  const rises = since.slice(1).filter((loss, i) => loss > since[i]).length / Math.max(1, since.length - 1);
+  const state = !(losses.at(-1) < 100) ? "diverges" : at < 0 ? "below" : at === 0 ? "above" : "edge";
+  return { state, first: sharp[0][1], reached: at < 0 ? null : sharp[at][0], rises,
+    ratio: at < 0 ? Math.max(...ratios) : late.reduce((a, b) => a + b, 0) / late.length };
 }
 
 function render({ model, el }) {

@@ -34,15 +34,14 @@ function render({ model, el }) {
     const path = norms(eta, decay, start, count), last = path[count];
     const rest = fixedPoint(eta, decay);
     const theory = decay > 0 ? path.map(() => rest) : path.map((_, t) => growth(eta, start, t));
-    const panel = (host, curve, law, label) => {
-      const all = [...curve, law[count]].filter((v) => v > 0 && Number.isFinite(v));
-      const plot = axes(host, { x: [0, count], y: [Math.min(...all) / 1.8, Math.max(...all) * 1.8], log: true, decimal,
-        xLabel: words.steps, yLabel: label });
+    const panel = (host, y, curve, law) => {
+      const plot = axes(host, { x: [0, count], y, log: true, decimal, xLabel: words.steps });
       plot.line(curve.map((v, t) => [t, v]), "tw-line");
       plot.line(law.map((v, t) => [t, v]), "tw-theory");
     };
-    panel(left, path, theory, "");
-    panel(right, path.map((v) => effective(eta, v)), theory.map((v) => effective(eta, v)), "");
+    // The same axes for every setting, so that a curve is seen to move.
+    panel(left, [0.08, 12], path, theory);
+    panel(right, [6e-5, 150], path.map((v) => effective(eta, v)), theory.map((v) => effective(eta, v)));
 
     const facts = { eta: show(eta), decay: show(decay), start: show(start), norm: show(last), n: count,
       effective: show(effective(eta, last)), angle: show(turn(eta, decay, last), 2), rest: show(rest) };

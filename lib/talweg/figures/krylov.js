@@ -1,6 +1,6 @@
 // Lanczos's method, and the eigenvalues of the tridiagonal matrices it makes.
 
-const dot = (a, b) => a.reduce((sum, x, i) => sum + x * b[i], 0);
+export const dot = (a, b) => a.reduce((sum, x, i) => sum + x * b[i], 0);
 
 // k products from a start: diagonal and off-diagonal of T (the last entry of `beside` is the next β), and for each step
 // the largest |vᵢ·v| with a vector before it. With `again`, each vector is made orthogonal to all before it, twice.
@@ -40,16 +40,11 @@ export function ritz(diagonal, beside, m = diagonal.length) {
       if (j === l) break;
       let g = (d[l + 1] - d[l]) / (2 * e[l]), r = Math.hypot(g, 1);
       g = d[j] - d[l] + e[l] / (g + (g < 0 ? -r : r));
-      let s = 1, c = 1, p = 0, i = j - 1;
-      for (; i >= l; i--) {
+      let s = 1, c = 1, p = 0;
+      for (let i = j - 1; i >= l; i--) {
         const f = s * e[i], b = c * e[i];
         r = Math.hypot(f, g);
         e[i + 1] = r;
-        if (r === 0) {
-          d[i + 1] -= p;
-          e[j] = 0;
-          break;
-        }
         [s, c] = [f / r, g / r];
         g = d[i + 1] - p;
         r = (d[i] - g) * s + 2 * c * b;
@@ -58,7 +53,6 @@ export function ritz(diagonal, beside, m = diagonal.length) {
         g = c * r - b;
         [z[i + 1], z[i]] = [s * z[i] + c * z[i + 1], c * z[i] - s * z[i + 1]];
       }
-      if (r === 0 && i >= l) continue;
       d[l] -= p;
       e[l] = g;
       e[j] = 0;

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import torch
 import traitlets
@@ -48,21 +49,37 @@ def slices(
 
     The logarithm of each loss is kept in 12 bits, two letters of base 64, and a hole where a loss is not finite.
     ValueError: a loss that is not positive, unknown directions, spans that do not increase,
-    an even resolution.
+    an even resolution, a path that stays in the centre or where the loss is not finite.
     """
+    for kind in directions:
+        one_of("directions", kind, DIRECTIONS)
+    return Slices(**planes_through(f, center, directions, path, spans, resolution))
+
+
+def planes_through(
+    f: Objective,
+    center: Tensor,
+    directions: Mapping[str, tuple[Tensor, Tensor]],
+    path: Tensor,
+    spans: Sequence[float],
+    resolution: int,
+) -> dict[str, Any]:
+    """What a figure of `slices` holds, for directions of any names."""
     if not directions:
         raise ValueError("directions must hold at least one pair, got none")
     if list(spans) != sorted(set(spans)) or not spans:
         raise ValueError(f"spans must be at least one number and increase, got {tuple(spans)}")
     if resolution < 3 or resolution % 2 == 0:
         raise ValueError(f"resolution must be odd, so that the centre is on the grid, and at least 3, got {resolution}")
-    seen = {one_of("directions", kind, DIRECTIONS): _shadow(path - center, pair) for kind, pair in directions.items()}
+    if not (path != center).any() or not f.many(path).isfinite().all():
+        raise ValueError("path must have a point other than the centre, and finite losses")
+    seen = {kind: _shadow(path - center, pair) for kind, pair in directions.items()}
     heights = {
         kind: [_log(plane(f, center, *pair, span, resolution).z) for span in spans] for kind, pair in directions.items()
     }
     known = torch.cat([z[z.isfinite()] for several in heights.values() for z in several])
     extent = [float(known.min()), float(known.max()) + 1e-9]
-    return Slices(
+    return dict(
         planes={kind: [_coded(z, *extent) for z in several] for kind, several in heights.items()},
         extent=extent,
         spans=[float(span) for span in spans],

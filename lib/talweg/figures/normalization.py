@@ -29,15 +29,15 @@ def batch_column(
 
     values: 2 to 10 activations, one of each sample, each from -6 to 10. gamma, beta: -3 to 3. eps: 1e-5 to 100.
     training: normalize by the batch's own mean and biased variance; else by the running estimates after `steps`
-    training steps (0 to 60) with this batch, momentum 0.1, from mean 0 and variance 1; their variance is unbiased.
+    training steps (0 to 60) with `values`, momentum 0.1, from mean 0 and variance 1; their variance is unbiased.
 
-    In training every output depends on every value; in evaluation, each on its own (the running estimates follow the
-    values here, since they are those of a training with this very batch).
+    The running estimates are those of the values given here, whatever is dragged afterwards. So in training every
+    output depends on every value, in evaluation each on its own alone.
     """
     return BatchColumn(values=values, gamma=gamma, beta=beta, eps=eps, training=training, steps=steps)
 
 
-def equilibrium(eta: float = 0.1, decay: float = 0.01, start: float = 1.0) -> Equilibrium:
+def equilibrium(eta: float = 0.1, decay: float = 0.01, start: float = 5.0) -> Equilibrium:
     """The norm of a weight whose scale does not matter, and its effective learning rate η/‖w‖², over 2,000 steps.
 
     eta: step size, 0.01 to 1. decay: λ, 0 to 0.1. start: ‖w₀‖, 0.1 to 10.
@@ -85,7 +85,7 @@ class Equilibrium(Widget):
     _css = style(*_BASE)
     eta = Number(0.1, 0.01, 1).tag(sync=True)
     decay = Number(0.01, 0, 0.1).tag(sync=True)
-    start = Number(1.0, 0.1, 10).tag(sync=True)
+    start = Number(5.0, 0.1, 10).tag(sync=True)
 
     def __init__(self, **kwargs):
         super().__init__(words=_equilibrium_words(), **kwargs)
@@ -110,8 +110,8 @@ def _column_words() -> dict[str, str]:
         "handle": _("Sample {i}, x = {x}; move it with the arrow keys"),
         "batch": _("Training: the batch has mean {mean} and variance {variance} (divided by n)."),
         "running": _(
-            "Evaluation: the running statistics after {steps} steps are mean {mean} and variance {variance} (the "
-            "batch's was divided by n − 1)."
+            "Evaluation: after {steps} training steps with the batch as it was at the beginning the running mean is {mean}, "
+            "the running variance {variance} (made of variances divided by n − 1)."
         ),
         "untouched": _("Drag a value: which outputs move?"),
         "moved": _(

@@ -31,7 +31,7 @@ export function project([x, y, z], turn, tilt) {
 }
 
 // Cividis, from low to high; darker where the surface turns away from the light.
-const stops = [[0, 34, 78], [34, 56, 110], [75, 84, 108], [111, 112, 115], [150, 142, 120], [189, 174, 109], [229, 208, 77], [254, 232, 56]];
+const stops = [[0, 34, 78], [75, 84, 108], [111, 112, 115], [150, 142, 120], [189, 174, 109], [254, 232, 56]];
 export function colour(share, slope) {
   const place = Math.min(0.9999, Math.max(0, share)) * (stops.length - 1), i = Math.floor(place);
   return `rgb(${stops[i].map((a, k) => Math.round((a + (stops[i + 1][k] - a) * (place - i)) * slope))})`;
@@ -58,7 +58,7 @@ function render({ model, el }) {
       const [right, up, away] = project([x, y, tall * (share - 0.5)], turn, tilt);
       return [width / 2 + unit * right, across / 2 - unit * up, away];
     };
-    const at = (points) => points.map(([a, b], i) => `${i ? "L" : "M"}${a.toFixed(1)} ${b.toFixed(1)}`).join("");
+    const at = (points) => `M${points.map(([a, b]) => `${a.toFixed(1)} ${b.toFixed(1)}`).join("L")}`;
     const picture = svg("svg", { width, height: across, viewBox: `0 0 ${width} ${across}`, "aria-hidden": "true" });
 
     // The frame: the floor, and the vertical edge that stands leftmost, with its scale.
@@ -100,13 +100,12 @@ function render({ model, el }) {
     }
     host.replaceChildren(picture);
 
-    const told = facts(logs, span), start = path[0];
+    const told = facts(logs, span), start = path[0], outside = model.get("outside")[kind];
     const values = Object.fromEntries(Object.entries(told).map(([name, value]) => [name, show(value)]));
     const first = fill(words.said, { ...values, name: words.names[kind], span: show(span) });
     if (!showPath) return first;
-    const begins = Math.max(Math.abs(start[0]), Math.abs(start[1])) <= 1 ? "inside" : "beyond";
-    return `${first} ${fill(words[begins], { x: show(start[0] * span), y: show(start[1] * span), start: show(10 ** start[2]),
-      outside: `${show(100 * model.get("outside")[kind], 4)} %` })}`;
+    return `${first} ${fill(words[inside[0] === start ? "inside" : "beyond"], { x: show(start[0] * span), y: show(start[1] * span), start: show(10 ** start[2]),
+      outside: `${show(100 * outside, outside > 0.99 ? 4 : 2)} %` })}`;
   };
 
   const done = stage({ model, el }, {

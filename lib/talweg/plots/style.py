@@ -21,7 +21,7 @@ __all__ = ["COLORS", "drawing", "format_axis"]
 # Okabe & Ito 2008, told apart by readers with any colour vision; in this order.
 COLORS = ("#0072B2", "#E69F00", "#009E73", "#D55E00", "#56B4E9", "#CC79A7", "#767676")
 GREY = COLORS[-1]
-PALETTE = 64  # colours of a PNG: a dozen lines with the shades of their edges
+PALETTE = 32  # colours of a PNG: a dozen lines with the shades of their edges
 
 _FONT = Path(__file__).parents[1] / "fonts" / "TalwegSansSC-Regular.otf"
 

@@ -18,24 +18,24 @@ from ...optimizers import SGD
 from ...training import train
 from ..comparison import interval, paired
 from ..parts import Config, Parts
-from .measures import digits, directions, logarithms, objective, roughness, scores
+from .measures import digits, directions, even, logarithms, objective, roughness, scores
 
 KINDS = {"skip": True, "plain": False}
 
 
 def protocol_for(config: Config) -> dict[str, Any]:
     return {
-        "depths": [8, 14] if config.tiny else [8, 20, 32, 56],
+        "depths": [8] if config.tiny else [8, 20, 32],
         "width": 4,
         "dtype": "float32",
         "batch_size": 64,
-        "epochs": 1 if config.tiny else 15,
+        "epochs": 1 if config.tiny else 12,
         "optimizer": "SGD",
         "hyperparameters": {"lr": 0.1, "momentum": 0.9, "nesterov": True, "weight_decay": 5e-4},
         "schedule": "one_cycle",
         "span": 1.0,
-        "resolution": 5 if config.tiny else 21,
-        "samples": 64 if config.tiny else 256,
+        "resolution": 5 if config.tiny else 15,
+        "samples": 32 if config.tiny else 128,
         "batch_norm": "running",
     }
 
@@ -56,7 +56,7 @@ def experiment(config: Config, dataset: Dataset, parts: Parts, seeds: list[int])
         summary(depth, {kind: [found[tasks[depth, kind, seed]] for seed in seeds] for kind in KINDS})
         for depth in protocol["depths"]
     ]
-    axis = torch.linspace(-protocol["span"], protocol["span"], protocol["resolution"])
+    axis = even(protocol["span"], protocol["resolution"])
     return {"protocol": protocol, "seeds": seeds, "axis": digits(axis), "depths": rows}
 
 

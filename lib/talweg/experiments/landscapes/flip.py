@@ -17,6 +17,7 @@ from torch.nn import functional as F
 
 from ... import schedules
 from ...data import Dataset
+from ...initializers import initialize
 from ...landscape import line, sharpness
 from ...models import MLP
 from ...objective import Objective
@@ -24,11 +25,11 @@ from ...optimizers import SGD
 from ...training import train_seeds
 from ..comparison import excludes_zero, paired
 from ..parts import Config, Parts
-from .measures import digits, directions, mean_line, rise, scores, weight_norm, width
+from .measures import digits, directions, even, mean_line, rise, scores, weight_norm, width
 
 ENDS = ("small", "large")
-ALPHAS = (-0.5, 1.5, 41)  # of the line: 0 small batch, 1 large batch
-TS = (-1.0, 1.0, 41)  # of the lines in random directions
+TS = even(1.0, 41)  # of the lines in random directions
+ALPHAS = 0.5 + TS  # of the line: 0 small batch, 1 large batch
 RAW_LENGTH = 2.0  # Euclidean, of the raw random directions
 FILTER_STEP = 0.5  # in units of filter-normalised directions, where their rise is read off
 
@@ -36,12 +37,13 @@ FILTER_STEP = 0.5  # in units of filter-normalised directions, where their rise 
 def protocol_for(config: Config) -> dict[str, Any]:
     return {
         "sizes": [64, 32, 32, 10],
+        "initializer": "kaiming_normal",
         "dtype": "float64",
         "batch_sizes": {"small": 16, "large": 250},
-        "epochs": 1 if config.tiny else 80,
+        "epochs": 1 if config.tiny else 40,
         "weight_decays": [0.0, 0.01],
         "optimizer": "SGD",
-        "hyperparameters": {"lr": 0.05, "momentum": 0.9},
+        "hyperparameters": {"lr": 0.1, "momentum": 0.9},
         "schedule": "cosine",
         "directions": 2 if config.tiny else 10,
         "raw_length": RAW_LENGTH,
@@ -62,8 +64,8 @@ def experiment(config: Config, dataset: Dataset, parts: Parts, seeds: list[int])
     return {
         "protocol": protocol,
         "seeds": seeds,
-        "alphas": digits(torch.linspace(*ALPHAS)),
-        "ts": digits(torch.linspace(*TS)),
+        "alphas": digits(ALPHAS),
+        "ts": digits(TS),
         "decays": rows,
         "flips": {name: flip(without, with_decay, name) for name in names},
     }
@@ -103,11 +105,9 @@ def solutions(
     dataset: Dataset, batch_size: int, decay: float, protocol: Mapping[str, Any], seeds: list[int]
 ) -> list[MLP]:
     """One network for each seed, trained together."""
-    models = []
-    with torch.random.fork_rng():
-        for seed in seeds:
-            torch.manual_seed(seed)
-            models.append(MLP(protocol["sizes"], dtype=dataset.x_train.dtype))
+    models = [MLP(protocol["sizes"], dtype=dataset.x_train.dtype) for _ in seeds]
+    for model, seed in zip(models, seeds, strict=True):
+        initialize(model, protocol["initializer"], torch.Generator().manual_seed(seed))
     steps = protocol["epochs"] * math.ceil(len(dataset.x_train) / batch_size)
     train_seeds(
         models, dataset, SGD, epochs=protocol["epochs"], batch_size=batch_size, seeds=seeds, record=(),
@@ -124,21 +124,19 @@ def pair_outcome(dataset: Dataset, small: MLP, large: MLP, protocol: Mapping[str
     }
     a, b = (objectives[end].theta for end in ENDS)
     test = Objective.of(small, F.cross_entropy, dataset.x_test, dataset.y_test)
-    alphas = torch.linspace(*ALPHAS, dtype=a.dtype)
     result: dict[str, Any] = {
         "lines": {
-            "train_loss": digits(line(objectives["small"], a, b, alphas)),
-            "test_loss": digits(line(test, a, b, alphas)),
+            "train_loss": digits(line(objectives["small"], a, b, ALPHAS)),
+            "test_loss": digits(line(test, a, b, ALPHAS)),
         },
         "random": {"raw": {}, "filter": {}},
     }
-    ts = torch.linspace(*TS, dtype=a.dtype)
     for end, model, outward in (("small", small, a - b), ("large", large, b - a)):
         f = objectives[end]
         spread = {kind: randoms(model, kind, protocol["directions"]) for kind in ("raw", "filter")}
         result[end] = measures(dataset, model, f, outward, spread)
         for kind, d in spread.items():
-            result["random"][kind][end] = mean_line(f, f.theta, d, ts)
+            result["random"][kind][end] = mean_line(f, f.theta, d, TS)
     return result
 
 

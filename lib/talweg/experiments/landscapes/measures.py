@@ -37,6 +37,11 @@ def objective(model: nn.Module, dataset: Dataset, protocol: Mapping[str, Any]) -
     return Objective.of(model, F.cross_entropy, x, y, batch_norm=protocol["batch_norm"])
 
 
+def even(span: float, points: int) -> Tensor:
+    """`points` numbers from -span to span, exactly symmetric, in float64."""
+    return span * torch.arange(1 - points, points, 2, dtype=torch.float64) / (points - 1)
+
+
 def mean_line(f: Objective, theta: Tensor, d: Tensor, ts: Tensor) -> Tensor:
     """The mean over directions d (m, P) of f(θ + t dᵢ), for each t: (K,)."""
     return torch.stack([f.slice(theta, one[None], ts[:, None]) for one in d]).mean(0)

@@ -22,7 +22,7 @@ from ...optimizers import SGD
 from ...training import train
 from ..comparison import interval, paired
 from ..parts import Config, Parts
-from .measures import digits, directions, logarithms, objective, roughness, scores, weight_norm
+from .measures import digits, directions, even, logarithms, objective, roughness, scores, weight_norm
 
 KINDS = {"skip": True, "plain": False}
 
@@ -65,7 +65,7 @@ def experiment(config: Config, dataset: Dataset, parts: Parts, seeds: list[int])
         )
         for kind in KINDS
     }
-    axis = torch.linspace(-protocol["span"], protocol["span"], protocol["resolution"])
+    axis = even(protocol["span"], protocol["resolution"])
     difference = {name: paired(kinds["plain"][name], kinds["skip"][name]) for name in kinds["skip"]["mean"]}
     return {"protocol": protocol, "seeds": seeds, "axis": digits(axis), **kinds, "difference": difference}
 
