@@ -32,7 +32,7 @@ from .comparison import (
 )
 from .parts import Config, Parts
 
-__all__ = ["NORMS", "STARTS", "experiment", "network"]
+__all__ = ["NORMS", "STARTS", "experiment", "network", "predictor", "step_views"]
 
 DEPTH, WIDTH = 8, 64  # of the hidden layers
 THRESHOLD = 0.2  # of the training loss, averaged over the latest batches
@@ -179,6 +179,36 @@ def _outcome(model: MLP, run: Run, x: Tensor, y: Tensor, protocol: Mapping[str, 
         "train_loss": batches.unfold(0, WINDOW, WINDOW).mean(1).tolist(),
         "steps": steps_to(batches, threshold["train_loss"], threshold["mean_of_batches"]),
     }
+
+
+def step_views(model: nn.Module, x: Tensor, y: Tensor, lr: float, weight: Tensor, longer: float = 4.0) -> Tensor:
+    """What a step of gradient descent does to the gradient: two numbers, after Santurkar et al. 2018 (arXiv:1805.11604).
+
+    Cosine of the gradient of `weight`, one of the model's parameters, before and after the parameters ahead of it have
+    taken their step (1: no internal covariate shift); and ‖g(θ − longer·lr·g) − g‖/‖g‖ for the whole gradient g (0:
+    the gradient says what comes). All on the batch (x, y); the model is left as it was.
+    """
+    parameters = list(model.parameters())
+    ahead = [p is weight for p in parameters].index(True)
+    before = [p.detach().clone() for p in parameters]
+
+    def gradient() -> tuple[Tensor, ...]:
+        return torch.autograd.grad(F.cross_entropy(model(x), y), parameters)
+
+    def moved(count: int, length: float) -> tuple[Tensor, ...]:
+        with torch.no_grad():
+            for p, g in zip(parameters[:count], old, strict=False):
+                p -= length * g
+        new = gradient()
+        with torch.no_grad():
+            for p, kept in zip(parameters, before, strict=True):
+                p.copy_(kept)
+        return new
+
+    old = gradient()
+    shifted = F.cosine_similarity(moved(ahead, lr)[ahead].flatten(), old[ahead].flatten(), dim=0)
+    far, here = (torch.cat([g.flatten() for g in group]) for group in (moved(len(old), longer * lr), old))
+    return torch.stack([shifted, (far - here).norm() / here.norm()])
 
 
 def to_the_edges(

@@ -96,7 +96,7 @@ function render({ model, el }) {
     if (inside.length) {
       const line = inside.map(([x, y, z]) => eye(x, y, height(z)));
       picture.append(svg("path", { class: "tw-halo", d: at(line) }), svg("path", { class: "tw-way", d: at(line) }),
-        ...line.map(([a, b], i) => svg("circle", { class: i ? "tw-way-dot" : "tw-way-start", cx: a, cy: b, r: i ? 2.6 : 4.5 })));
+        ...line.map(([a, b], i) => svg("circle", { class: inside[i] === path[0] ? "tw-way-start" : "tw-way-dot", cx: a, cy: b, r: inside[i] === path[0] ? 4.5 : 2.6 })));
     }
     host.replaceChildren(picture);
 

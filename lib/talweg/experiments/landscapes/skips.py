@@ -1,11 +1,12 @@
 """Skip connections at scale: a narrow ResNet-20 with and without them, and the planes around what it reaches.
 
-After Li et al. 2018 (arXiv:1712.09913, section 4), smaller: their widths are at least twice as large.
+After Li et al. 2018 (arXiv:1712.09913, section 4), whose networks begin with 16 channels and more, and train for longer.
 """
 
 from __future__ import annotations
 
 import base64
+import dataclasses
 import io
 import math
 from collections.abc import Mapping
@@ -60,9 +61,7 @@ def experiment(config: Config, dataset: Dataset, parts: Parts, seeds: list[int])
         }
     )
     kinds = {
-        kind: summary(
-            [looks[f"look {kind} {seed}"] | curves(networks[f"train {kind} {seed}"]) for seed in seeds],
-        )
+        kind: summary([looks[f"look {kind} {seed}"] | curves(networks[f"train {kind} {seed}"]) for seed in seeds])
         for kind in KINDS
     }
     axis = even(protocol["span"], protocol["resolution"])
@@ -110,10 +109,7 @@ def standardized(dataset: Dataset) -> Dataset:
         f"x_{part}": ((getattr(dataset, f"x_{part}") - mean) / deviation).to(memory_format=torch.channels_last)
         for part in ("train", "val", "test")
     }
-    return Dataset(
-        dataset.name, parts["x_train"], dataset.y_train, parts["x_val"], dataset.y_val, parts["x_test"],
-        dataset.y_test, dataset.classes,
-    )  # fmt: skip
+    return dataclasses.replace(dataset, **parts)
 
 
 def network(dataset: Dataset, skip: bool, protocol: Mapping[str, Any]) -> ResNet:
