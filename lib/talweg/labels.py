@@ -88,7 +88,7 @@ LABELS = {
     "test_loss": N_("Test loss"),
     "theory": N_("Theory"),
     "threshold": N_("Measured border"),
-    "threshold_share": N_("Threshold / λ₁"),
+    "threshold_share": N_("Relative threshold"),
     "train_accuracy": N_("Training accuracy"),
     "train_loss": N_("Training loss"),
     "two_over_lambda_max": "2/λ_max",

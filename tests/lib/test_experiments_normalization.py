@@ -1,5 +1,6 @@
 """The experiment with starts and norms: its networks, its search, and what was recorded."""
 
+import copy
 import math
 
 import pytest
@@ -10,7 +11,16 @@ from torch import nn
 from talweg import data, experiments, recorded
 from talweg.experiments import Config, Parts, normalization
 from talweg.experiments.comparison import TUNING_SEEDS, Search, interval
-from talweg.experiments.normalization import NORMS, STARTS, network, outcomes, predictor, to_the_edges, working
+from talweg.experiments.normalization import (
+    NORMS,
+    STARTS,
+    network,
+    outcomes,
+    predictor,
+    step_views,
+    to_the_edges,
+    working,
+)
 from talweg.optimizers import SGD
 from talweg.training import train, train_seeds
 
@@ -85,6 +95,31 @@ def test_prediction_uses_the_statistics_of_the_whole_training_set(digits):
     torch.testing.assert_close(tracked[2].running_var, first.var(0))
     hidden = torch.relu((first - first.mean(0)) / torch.sqrt(first.var(0, correction=0) + 1e-5))
     torch.testing.assert_close(tracked[5].running_mean, model[4](hidden).mean(0))
+
+
+def test_step_views_are_two_copies_after_a_step_of_sgd(digits):
+    model = network(SIZES, "BatchNorm", 1.0, 0, tracked=False)
+    x, y, lr = digits.x_train[:64], digits.y_train[:64], 0.1
+    weight = [p for p in model.parameters() if p.shape == (16, 16)][0]
+
+    def gradients(net):
+        net.zero_grad()
+        nn.functional.cross_entropy(net(x), y).backward()
+        return {name: p.grad.clone() for name, p in net.named_parameters()}
+
+    kept = {name: p.detach().clone() for name, p in model.named_parameters()}
+    cosine, change = step_views(model, x, y, lr, weight, longer=3.0).tolist()
+    assert all(torch.equal(p, kept[name]) for name, p in model.named_parameters())
+    ahead, whole = copy.deepcopy(model), copy.deepcopy(model)
+    before = gradients(model)
+    gradients(ahead), gradients(whole)
+    torch.optim.SGD([*ahead[1].parameters(), *ahead[2].parameters()], lr=lr).step()
+    torch.optim.SGD(whole.parameters(), lr=3 * lr).step()
+    after, far = gradients(ahead)["4.weight"].flatten(), gradients(whole)
+    expected = nn.functional.cosine_similarity(after, before["4.weight"].flatten(), dim=0).item()
+    assert cosine == pytest.approx(expected, rel=1e-9)
+    squares = [sum((g[name] - before[name] * k).square().sum() for name in before) for g, k in ((far, 1), (before, 0))]
+    assert change == pytest.approx((squares[0] / squares[1]).sqrt().item(), rel=1e-9)
 
 
 # the range of step sizes
