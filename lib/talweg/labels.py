@@ -44,7 +44,7 @@ LABELS = {
     "layers": N_("Layers"),
     "learning_rate": N_("Learning rate"),
     "line_width": N_("Width on the line"),
-    "log10_loss": "log₁₀ L",
+    "log10_loss": "$\\log_{10} L$",
     "loss": N_("Loss"),
     "low": N_("from"),
     "lr": N_("Learning rate"),
