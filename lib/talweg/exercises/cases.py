@@ -41,7 +41,7 @@ def tensors(values: list) -> list:
 
 def _compare(entry: Entry, texts: Texts, case: dict, got: Any) -> str:
     expected = tensors(case["expected"])
-    if len(expected) == 1 and not (isinstance(got, (tuple, list)) and len(got) == 1):
+    if len(expected) == 1 and not isinstance(got, tuple):
         got = (got,)  # a single value need not be wrapped
     if not isinstance(got, (tuple, list)) or len(got) != len(expected):
         return _("It should return {n} values, separated by a comma.").format(n=len(expected))
