@@ -341,6 +341,7 @@ def test_every_figure_is_driven_by_keyboard_and_by_mouse(page: Any, code: str) -
             keyed = until(lambda handle=handle, name=name: changed(handle, name))
             ActionChains(page.driver).drag_and_drop_by_offset(handle, -60, 25).perform()
             until(lambda handle=handle, name=keyed: changed(handle, name))
+            heard.append(said(box))
         for button in box.find_elements(By.CSS_SELECTOR, ".tw-controls > button"):
             picture = box.find_element(By.CSS_SELECTOR, ".tw-panel").get_attribute("innerHTML")
             button.click()
