@@ -1,7 +1,7 @@
 """Chapter "landscapes": what decides how a slice looks.
 
-On digits two parts, "flip" (batch size and weight decay) and "depth" (networks with and without skips, over seeds);
-on cifar10-jpeg one, "skips" (a ResNet-20 of width 8 with and without skips, at scale).
+On digits "flip" (batch size and weight decay; "flip_before" the same in another set-up) and "depth" (networks with and
+without skips, over seeds); on cifar10-jpeg "skips" (a ResNet-20 of width 8 with and without skips, at scale).
 """
 
 from __future__ import annotations
@@ -27,6 +27,6 @@ def experiment(config: Config, dataset: Dataset, parts: Parts) -> dict[str, Any]
     if name == "cifar10-jpeg":
         return skips.experiment(config, dataset.to(dtype=torch.float32), parts, seeds)
     return {
-        "flip": flip.experiment(config, dataset.to(dtype=torch.float64), parts, seeds),
+        **{name: flip.experiment(config, dataset.to(dtype=torch.float64), parts, seeds, name) for name in flip.SETUPS},
         "depth": depth.experiment(config, dataset.to(dtype=torch.float32), parts, seeds),
     }

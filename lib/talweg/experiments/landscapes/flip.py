@@ -2,7 +2,8 @@
 
 An attempt at the observation of Li et al. 2018 (arXiv:1712.09913, section 3): on the line between the two solutions the
 sharper side changes with weight decay, because the scale of the weights does. Both batch sizes begin from the same
-weights (those of a seed), with the same step size, and see the data equally often.
+weights (those of a seed), with the same step size, and see the data equally often. Two set-ups, since what one says the
+other may deny: SETUPS["flip_before"] is the one that was tried before.
 """
 
 from __future__ import annotations
@@ -32,18 +33,23 @@ TS = even(1.0, 41)  # of the lines in random directions
 ALPHAS = 0.5 + TS  # of the line: 0 small batch, 1 large batch
 RAW_LENGTH = 2.0  # Euclidean, of the raw random directions
 FILTER_STEP = 0.5  # in units of filter-normalised directions, where their rise is read off
+SETUPS = {
+    "flip_before": {"initializer": "torch", "epochs": 80, "lr": 0.05},
+    "flip": {"initializer": "kaiming_normal", "epochs": 40, "lr": 0.1},
+}
 
 
-def protocol_for(config: Config) -> dict[str, Any]:
+def protocol_for(config: Config, setup: str) -> dict[str, Any]:
+    chosen = SETUPS[setup]
     return {
         "sizes": [64, 32, 32, 10],
-        "initializer": "kaiming_normal",
+        "initializer": chosen["initializer"],
         "dtype": "float64",
         "batch_sizes": {"small": 16, "large": 250},
-        "epochs": 1 if config.tiny else 40,
+        "epochs": 1 if config.tiny else chosen["epochs"],
         "weight_decays": [0.0, 0.01],
         "optimizer": "SGD",
-        "hyperparameters": {"lr": 0.1, "momentum": 0.9},
+        "hyperparameters": {"lr": chosen["lr"], "momentum": 0.9},
         "schedule": "cosine",
         "directions": 2 if config.tiny else 10,
         "raw_length": RAW_LENGTH,
@@ -51,10 +57,10 @@ def protocol_for(config: Config) -> dict[str, Any]:
     }
 
 
-def experiment(config: Config, dataset: Dataset, parts: Parts, seeds: list[int]) -> dict[str, Any]:
+def experiment(config: Config, dataset: Dataset, parts: Parts, seeds: list[int], setup: str) -> dict[str, Any]:
     """Both batch sizes for each weight decay; then differences small - large, and how they change with decay."""
-    protocol = protocol_for(config)
-    tasks = {f"flip decay={decay}": (outcomes, dataset, decay, protocol, seeds) for decay in protocol["weight_decays"]}
+    protocol = protocol_for(config, setup)
+    tasks = {f"{setup} decay={decay}": (outcomes, dataset, decay, protocol, seeds) for decay in protocol["weight_decays"]}
     rows = list(parts.each(tasks).values())
     names = rows[0]["small"]
     differences = [{name: paired(row["small"][name], row["large"][name]) for name in names} for row in rows]
@@ -105,15 +111,22 @@ def solutions(
     dataset: Dataset, batch_size: int, decay: float, protocol: Mapping[str, Any], seeds: list[int]
 ) -> list[MLP]:
     """One network for each seed, trained together."""
-    models = [MLP(protocol["sizes"], dtype=dataset.x_train.dtype) for _ in seeds]
-    for model, seed in zip(models, seeds, strict=True):
-        initialize(model, protocol["initializer"], torch.Generator().manual_seed(seed))
+    models = [begun(seed, protocol, dataset.x_train.dtype) for seed in seeds]
     steps = protocol["epochs"] * math.ceil(len(dataset.x_train) / batch_size)
     train_seeds(
         models, dataset, SGD, epochs=protocol["epochs"], batch_size=batch_size, seeds=seeds, record=(),
         schedule=schedules.cosine(steps), weight_decay=decay, **protocol["hyperparameters"],
     )  # fmt: skip
     return models
+
+
+def begun(seed: int, protocol: Mapping[str, Any], dtype: torch.dtype) -> MLP:
+    """A network before training; "torch": as PyTorch draws it."""
+    torch.manual_seed(seed)
+    model = MLP(protocol["sizes"], dtype=dtype)
+    if protocol["initializer"] != "torch":
+        initialize(model, protocol["initializer"], torch.Generator().manual_seed(seed))
+    return model
 
 
 def pair_outcome(dataset: Dataset, small: MLP, large: MLP, protocol: Mapping[str, Any]) -> dict[str, Any]:
