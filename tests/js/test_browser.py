@@ -233,7 +233,7 @@ def test_momentum_and_adam_speak_of_their_state(opened):
     until(lambda: "supera el límite 2 + 2μ = 3,6" in said(browser))
     browser = opened(figures.adam_start())
     assert "3,16 η" in said(browser)
-    press(browser, ".tw-check input")
+    press(browser, ".tw-tick input")
     until(lambda: "con corrección del sesgo" in said(browser))
 
 

@@ -213,7 +213,8 @@ def test_another_data_set_is_refused():
 
 def test_a_tiny_run_can_be_written_and_its_lines_end_in_the_solutions(tiny, tmp_path):
     write_json(tmp_path / "result.json", tiny)
-    check_flip(tiny["flip"])
+    for setup in flip.SETUPS:
+        check_flip(tiny[setup])
     check_depth(tiny["depth"])
 
 
@@ -250,8 +251,10 @@ def check_difference(found, first, second):
 def test_recorded_lines_end_in_the_solutions_and_norms_follow_decay():
     """Li et al. 2018: small batches end at larger weights without decay and at smaller ones with it."""
     found = recorded.load("landscapes-digits").data
-    check_flip(found["flip"])
+    for setup in flip.SETUPS:
+        check_flip(found[setup])
     check_depth(found["depth"])
+    assert not found["flip_before"]["flips"]["weight_norm"]["flips"]
     without, with_decay = (decay["difference"]["weight_norm"] for decay in found["flip"]["decays"])
     assert len(found["flip"]["seeds"]) >= 10 and without["low"] > 0 > with_decay["high"]
     assert found["flip"]["flips"]["weight_norm"]["flips"]

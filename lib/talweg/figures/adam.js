@@ -49,7 +49,7 @@ function render({ model, el }) {
     refresh: () => (method.value = model.get("method")),
   };
   const correction = {
-    node: h("label", { class: "tw-check" }, check, words.corrected),
+    node: h("label", { class: "tw-tick" }, check, words.corrected),
     refresh: () => Object.assign(check, { checked: model.get("method") === "Adam" && model.get("corrected"), disabled: model.get("method") !== "Adam" }),
   };
   // β = 1 − 1/n remembers about n steps; the slider is even in log n.

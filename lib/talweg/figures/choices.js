@@ -14,5 +14,5 @@ export function choice(model, name, words, keys) {
 
 export function check(model, name, words) {
   const box = h("input", { type: "checkbox", name, onchange: () => keep(model, name, box.checked) });
-  return { refresh: () => (box.checked = model.get(name)), node: h("label", { class: "tw-check" }, box, words[name]) };
+  return { refresh: () => (box.checked = model.get(name)), node: h("label", { class: "tw-tick" }, box, words[name]) };
 }

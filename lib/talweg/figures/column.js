@@ -65,7 +65,7 @@ function render({ model, el }) {
     model.save_changes();
   } });
   const mode = {
-    node: h("label", { class: "tw-check" }, check, words.training),
+    node: h("label", { class: "tw-tick" }, check, words.training),
     refresh: () => (check.checked = model.get("training")),
   };
 
@@ -105,13 +105,20 @@ function render({ model, el }) {
         svg("circle", { class: "tw-start", cx: x, cy: from, r: 4 }), svg("circle", { class: "tw-dot", cx: x, cy: to, r: 4 }));
     });
 
-    const facts = { mean: show(mean), variance: show(variance) };
+    const facts = (at) => ({ mean: show(at.mean), variance: show(at.variance), steps });
+    const out = statistics(y);
     const still = values.map((v, i) => i).filter((i) => values[i] === before[i]);
     const moved = still.filter((i) => Math.abs(y[i] - y0[i]) > 5e-4 * (1 + Math.abs(y0[i])));
     const state = still.length === n ? "untouched" : moved.length ? "moved" : "unmoved";
     const one = moved.reduce((best, i) => (Math.abs(y[i] - y0[i]) > Math.abs(y[best] - y0[best]) ? i : best), moved[0]);
     const tale = fill(words[state], { n: moved.length, i: one + 1, from: show(y0[one]), to: show(y[one]), x: show(values[one]) });
-    return `${fill(words[training ? "batch" : "running"], { ...facts, steps })} ${tale}`;
+    const told = [
+      fill(words[training ? "batch" : "running"], facts({ mean, variance })),
+      tale,
+      fill(words.scaled, { mean: show(out.mean), deviation: show(Math.sqrt(out.biased)) }),
+    ];
+    if (training) told.push(fill(words.later, facts(running(before, steps, momentum))));
+    return told.join(" ");
   };
 
   return stage({ model, el }, {

@@ -53,7 +53,7 @@ class BatchColumn(Widget):
     """See `batch_column`."""
 
     _esm = script(_HERE / "column.js")
-    _css = style(*_BASE, _HERE / "column.css")
+    _css = style(*_BASE, _HERE / "choice.css", _HERE / "column.css")
     values = traitlets.Any(list(VALUES)).tag(sync=True)
     gamma = Number(1.0, -3, 3).tag(sync=True)
     beta = Number(0.0, -3, 3).tag(sync=True)
@@ -119,6 +119,11 @@ def _column_words() -> dict[str, str]:
             "is still {x}, its output went from {from} to {to}."
         ),
         "unmoved": _("No sample whose input you did not touch has another output."),
+        "scaled": _("The outputs have mean {mean} and standard deviation {deviation}."),
+        "later": _(
+            "After {steps} steps with the batch as it was at the beginning evaluation would use the running mean {mean} and "
+            "the running variance {variance}."
+        ),
     }
 
 
