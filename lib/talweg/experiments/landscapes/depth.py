@@ -1,6 +1,6 @@
 """Depth and skips on small images: what still trains, and how rough the plane around it is, over seeds.
 
-Li et al. 2018 (arXiv:1712.09913, section 4) show single pictures; here each network has several seeds and numbers.
+Li et al. 2018 (arXiv:1712.09913) show single pictures; here each network has several seeds and numbers.
 """
 
 from __future__ import annotations

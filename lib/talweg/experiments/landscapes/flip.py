@@ -1,6 +1,6 @@
 """Small and large batches, with and without weight decay: which side of the line between them looks sharper?
 
-An attempt at the observation of Li et al. 2018 (arXiv:1712.09913, section 3): on the line between the two solutions the
+An attempt at the observation of Li et al. 2018 (arXiv:1712.09913): on the line between the two solutions the
 sharper side changes with weight decay, because the scale of the weights does. Both batch sizes begin from the same
 weights (those of a seed), with the same step size, and see the data equally often. Two set-ups, since what one says the
 other may deny: SETUPS["flip_before"] is the one that was tried before.

@@ -69,7 +69,7 @@ def roughness(surface: Surface) -> dict[str, Any]:
     """What a plane looks like, in three numbers.
 
     nonconvex: of the inner grid points, the share where the 2×2 Hessian of second differences has a negative
-    eigenvalue, and one of at least a twentieth of its largest in size (cf. Li et al. 2018, section 6, who map the
+    eigenvalue, and one of at least a twentieth of its largest in size (cf. Li et al. 2018, who map the
     ratio of the two extreme eigenvalues of the whole Hessian). minima: inner grid points below all their eight
     neighbours. below_chance: the share of the grid where the loss is less than ln 10, that of guessing ten classes.
     """

@@ -1,6 +1,6 @@
 """Skip connections at scale: a narrow ResNet-20 with and without them, and the planes around what it reaches.
 
-After Li et al. 2018 (arXiv:1712.09913, section 4), whose networks begin with 16 channels and more, and train for longer.
+After Li et al. 2018 (arXiv:1712.09913), whose networks begin with 16 channels and more, and train for longer.
 """
 
 from __future__ import annotations
