@@ -1,8 +1,8 @@
 """What the answers of the chapter "landscapes" rest on, beside the library."""
 
 import torch
-from talweg.exercises.oracles_landscapes import filter_normalized
 
+from talweg.exercises.oracles_landscapes import filter_normalized
 from talweg.landscape import random_directions
 from talweg.models import MLP
 
