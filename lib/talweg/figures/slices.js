@@ -69,7 +69,7 @@ function render({ model, el }) {
       picture.append(svg("path", { class: "tw-edge", d: at([eye(cx, cy, 0), eye(cx, cy, 1)]) }));
       for (const share of [0, 0.5, 1]) {
         const [a, b] = eye(cx, cy, share), value = low + share * (high - low);
-        picture.append(svg("text", { x: a - 7, y: b + 4, "text-anchor": "end" }, show(log ? 10 ** value : value)));
+        picture.append(svg("text", { x: Math.max(a - 7, 46), y: b + 4, "text-anchor": "end" }, show(log ? 10 ** value : value)));
       }
     }
 
