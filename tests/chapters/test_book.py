@@ -12,6 +12,7 @@ import nbformat
 import pytest
 import yaml
 
+from talweg.exercises import loader
 from talweg_site import execute, nbcheck, notebooks, parity, style
 from talweg_site.chapter import chapters
 
@@ -38,6 +39,13 @@ def test_every_page_is_listed_and_every_listed_page_exists(root):
     assert {page: n for page, n in listed.items() if n > 1} == {}
     for code in parity.EDITIONS:
         assert {path.stem for path in (root / "chapters" / code).glob("*.md")} == set(listed)
+
+
+def test_exercises_are_listed_in_the_order_of_the_book(root):
+    from talweg_site.site import listed_pages
+
+    assert list(loader.CHAPTERS) == [page for page in listed_pages(root / "_toc.yml") if page in loader.CHAPTERS]
+    assert list(loader.CHAPTERS) == list(dict.fromkeys(entry.chapter for entry in loader.load().values()))
 
 
 def test_notebooks_are_in_step_with_their_texts(root):

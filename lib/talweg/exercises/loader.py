@@ -42,6 +42,8 @@ from talweg.i18n import EDITIONS
 __all__ = ["DATA", "Entry", "ExerciseDataError", "Texts", "entry", "known", "load", "texts"]
 
 DATA = Path(__file__).parent / "data"
+# In the order of the book, which is that of the list of progress (a test compares it with _toc.yml).
+CHAPTERS = ("gradient-descent", "initialization", "normalization", "optimizers", "landscapes", "curvature")
 
 
 @dataclass(frozen=True)
@@ -78,7 +80,7 @@ class Texts:
 def load(folder: Path = DATA) -> dict[str, Entry]:
     """Every exercise of the book, checked, by id. Raises ExerciseDataError with file and key."""
     entries: dict[str, Entry] = {}
-    for path in sorted(folder.glob("*.toml")):
+    for path in sorted(folder.glob("*.toml"), key=_place):
         for name, table in _read(path, folder).items():
             where = f"{path.relative_to(folder)}: {name}"
             if name in entries:
@@ -87,6 +89,12 @@ def load(folder: Path = DATA) -> dict[str, Entry]:
             fields = {key: value for key, value in table.items() if key != "kind"}
             entries[name] = Entry(name, path.stem, table["kind"], fields)
     return entries
+
+
+def _place(path: Path) -> tuple[int, str]:
+    """Where a chapter stands in the book; those that it does not list come last."""
+    chapter = path.stem
+    return (CHAPTERS.index(chapter) if chapter in CHAPTERS else len(CHAPTERS), chapter)
 
 
 def texts(code: str, folder: Path = DATA) -> dict[str, Texts]:
