@@ -10,6 +10,7 @@ import json
 import re
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,8 @@ pytestmark = pytest.mark.browser
 
 CODES = tuple(EDITIONS)
 CHAPTERS = tuple(dict.fromkeys(entry.chapter for entry in loader.load().values()))
+# Each chapter in two editions, each edition with every other chapter: code and data of the editions are compared elsewhere.
+PLACES = [(code, chapter) for i, code in enumerate(CODES) for j, chapter in enumerate(CHAPTERS) if (i + j) % 2 == 0]
 
 # Answers one exercise as a reader would, without the keystrokes; returns what it then shows.
 ANSWER = """
@@ -48,24 +51,38 @@ window.dispatchEvent(new CustomEvent("talweg:progress", { detail: { key: "*" } }
 """
 
 
-@pytest.fixture(scope="module", params=CODES)
-def code(request: pytest.FixtureRequest) -> Iterator[str]:
-    """Each edition in turn; the library speaks its language, as it did when the notebooks were made."""
+@contextmanager
+def speaking(code: str) -> Iterator[None]:
+    """The library speaks that language, as it did when the notebooks were made."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("TALWEG_BATCH", "1")
-        talweg.use(request.param)
+        talweg.use(code)
+        yield
+
+
+@pytest.fixture(scope="module", params=CODES)
+def code(request: pytest.FixtureRequest) -> Iterator[str]:
+    """Each edition in turn."""
+    with speaking(request.param):
         yield request.param
 
 
-@pytest.fixture(scope="module", params=CHAPTERS)
-def chapter(request: pytest.FixtureRequest) -> str:
-    """Each chapter that has exercises."""
-    return request.param
+@pytest.fixture(scope="module", params=PLACES, ids="-".join)
+def place(request: pytest.FixtureRequest) -> Iterator[tuple[str, str]]:
+    """An edition and one of its chapters."""
+    with speaking(request.param[0]):
+        yield request.param
+
+
+@pytest.fixture(scope="module")
+def chapter(place: tuple[str, str]) -> str:
+    return place[1]
 
 
 @pytest.fixture
-def page(wide: Any, code: str, chapter: str) -> Any:
+def page(wide: Any, place: tuple[str, str]) -> Any:
     """The browser on that chapter's page, its widgets drawn, with nothing remembered."""
+    code, chapter = place
     show(wide, f"{code}/{chapter}.html", len(loader.known(chapter)))
     wide.run(FORGET)
     return wide
@@ -264,11 +281,12 @@ def test_solution_is_folded_until_asked(page: Any, chapter: str) -> None:
         fold.find_element(By.CSS_SELECTOR, "summary").send_keys(Keys.ENTER)
 
 
-def test_what_was_done_is_remembered_listed_saved_and_forgotten(
-    page: Any, code: str, chapter: str, tmp_path: Path
-) -> None:
-    """Solved here, reloaded, listed on the page with the progress, downloaded, forgotten there."""
+def test_what_was_done_is_remembered_listed_saved_and_forgotten(wide: Any, code: str, tmp_path: Path) -> None:
+    """Solved in one chapter, reloaded, listed on the page with the progress, downloaded, forgotten there."""
+    chapter, page = CHAPTERS[-1], wide
     name, other = of_kind(chapter, "number")[:2]
+    show(page, f"{code}/{chapter}.html", len(loader.known(chapter)))
+    page.run(FORGET)
     answer = localize(written(loader.entry(name).fields["answer"]))
     reply(page, name, answer)
     reply(page, other, "12345,5", "12345,6")
@@ -323,45 +341,62 @@ def changed(handle: Any, name: str) -> str:
     return "" if (now := handle.get_attribute("aria-label")) == name else now
 
 
-def test_every_figure_is_driven_by_keyboard_and_by_mouse(page: Any, code: str) -> None:
-    """Each control of each figure changes what it says, in numbers as the language writes them; of a view, what it shows."""
-    foreign = re.compile(r"\d\.\d" if EDITIONS[code].decimal == "," else r"\d,\d")
-    # The playground, whose sliders belong to methods, has tests of its own (tests/js/test_browser.py).
-    boxes = page.driver.find_elements(By.CSS_SELECTOR, ".tw-figure:not(.tw-playground)")
-    assert len(boxes) >= 2
-    for box in boxes:
-        page.run("arguments[0].scrollIntoView({block: 'center'})", box)
-        heard = [until(lambda box=box: said(box))]
-        for slider in box.find_elements(By.CSS_SELECTOR, "input[type=range]"):
-            if not slider.is_enabled() or not slider.is_displayed():
-                continue
-            before, told, seen = slider.get_attribute("aria-valuetext"), [said(box)], [panel(box)]
-            slider.send_keys(*[Keys.ARROW_LEFT] * 40)
-            keyed = slider.get_attribute("aria-valuetext")
-            told.append(said(box))
-            seen.append(panel(box))
-            ActionChains(page.driver).move_to_element_with_offset(slider, 110, 0).click().perform()
-            assert len({before, keyed, slider.get_attribute("aria-valuetext")}) > 1
-            # What a surface says does not depend on the side from which one looks at it. A long sum takes a moment.
-            turned = slider.get_attribute("name") in ("turn", "tilt")
-            until(lambda: len({*seen, panel(box)} if turned else {*told, said(box)}) > 1, 5)  # noqa: B023
-            heard.append(said(box))
-            assert slider.get_attribute("aria-valuetext") == slider.find_element(By.XPATH, "../output").text
-        for handle in box.find_elements(By.CSS_SELECTOR, ".tw-handle"):
-            name = handle.get_attribute("aria-label")
-            handle.send_keys(Keys.ARROW_LEFT)
-            keyed = until(lambda handle=handle, name=name: changed(handle, name))
-            ActionChains(page.driver).drag_and_drop_by_offset(handle, -60, 25).perform()
-            until(lambda handle=handle, name=keyed: changed(handle, name))
-            heard.append(said(box))
-        for button in box.find_elements(By.CSS_SELECTOR, ".tw-controls > button"):
-            picture = panel(box)
-            button.click()
-            until(lambda: panel(box) != picture, 3)  # noqa: B023
-        assert len(set(heard)) > 1
-        assert any(EDITIONS[code].decimal in text for text in heard)
-        assert not [text for text in heard if foreign.search(text)]
-    assert not page.take().errors
+# A sentence that comes late and is longer moves what stands below it: the mouse may miss, and tries again.
+
+
+def pressed(page: Any, slider: Any) -> str:
+    """What a slider says after a click to the right of its middle."""
+    ActionChains(page.driver).move_to_element_with_offset(slider, 110, 0).click().perform()
+    return slider.get_attribute("aria-valuetext")
+
+
+def dragged(page: Any, handle: Any) -> bool:
+    """A handle pulled to the left and down."""
+    ActionChains(page.driver).drag_and_drop_by_offset(handle, -60, 25).perform()
+    return True
+
+
+class TestFigures:
+    """A class, so that pytest-xdist may give it a worker of its own: it takes as long as all that stands before it."""
+
+    def test_every_one_is_driven_by_keyboard_and_by_mouse(self, page: Any, place: tuple[str, str]) -> None:
+        """Each control of each figure changes what it says, in numbers as the language writes them; of a view, what it shows."""
+        decimal = EDITIONS[place[0]].decimal
+        foreign = re.compile(r"\d\.\d" if decimal == "," else r"\d,\d")
+        # The playground, whose sliders belong to methods, has tests of its own (tests/js/test_browser.py).
+        boxes = page.driver.find_elements(By.CSS_SELECTOR, ".tw-figure:not(.tw-playground)")
+        assert len(boxes) >= 2
+        for box in boxes:
+            page.run("arguments[0].scrollIntoView({block: 'center'})", box)
+            heard = [until(lambda box=box: said(box))]
+            for slider in box.find_elements(By.CSS_SELECTOR, "input[type=range]"):
+                if not slider.is_enabled() or not slider.is_displayed():
+                    continue
+                before, told, seen = slider.get_attribute("aria-valuetext"), [said(box)], [panel(box)]
+                slider.send_keys(*[Keys.ARROW_LEFT] * 40)
+                keyed = slider.get_attribute("aria-valuetext")
+                told.append(said(box))
+                seen.append(panel(box))
+                until(lambda: len({before, keyed, pressed(page, slider)}) > 1, 5)  # noqa: B023
+                # What a surface says does not depend on the side from which one looks at it. A long sum takes a moment.
+                turned = slider.get_attribute("name") in ("turn", "tilt")
+                until(lambda: len({*seen, panel(box)} if turned else {*told, said(box)}) > 1, 5)  # noqa: B023
+                heard.append(said(box))
+                assert slider.get_attribute("aria-valuetext") == slider.find_element(By.XPATH, "../output").text
+            for handle in box.find_elements(By.CSS_SELECTOR, ".tw-handle"):
+                name = handle.get_attribute("aria-label")
+                handle.send_keys(Keys.ARROW_LEFT)
+                keyed = until(lambda handle=handle, name=name: changed(handle, name))
+                until(lambda handle=handle, name=keyed: dragged(page, handle) and changed(handle, name))
+                heard.append(said(box))
+            for button in box.find_elements(By.CSS_SELECTOR, ".tw-controls > button"):
+                picture = panel(box)
+                button.click()
+                until(lambda: panel(box) != picture, 3)  # noqa: B023
+            assert len(set(heard)) > 1
+            assert any(decimal in text for text in heard)
+            assert not [text for text in heard if foreign.search(text)]
+        assert not page.take().errors
 
 
 def colors(shot: bytes) -> int:
