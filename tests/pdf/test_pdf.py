@@ -15,7 +15,7 @@ from .conftest import CODES, ROOT, chapters, notebook, pdf_text
 
 PHRASES = {"es": "Descenso de gradiente", "de": "Gradientenabstieg", "zh": "梯度下降", "ru": "Градиентный спуск"}
 LABELS = {"es": "Figura", "de": "Abb.", "zh": "图", "ru": "Рис."}
-ENGLISH = r"Contents|Chapter \d|Figure \d|Fig\. \d|Table \d|Exercise \d|Solutions?|Theorem \d|Bibliography|continued"
+ENGLISH = r"Contents|Chapter \d|Figure \d|Fig\. \d|Table \d|Exercise \d|Solutions?(?=\s*(?:\d|[:.]|$))|Theorem \d|Bibliography|continued"
 FONTS = {"es": {"Serif", "Sans", "Mono"}, "de": {"Serif", "Sans", "Mono"}, "ru": {"Serif", "Sans", "Mono"}}
 FONTS["zh"] = {"Serif", "Mono", "FandolSong", "FandolHei"}
 
@@ -120,8 +120,8 @@ def test_exercises_are_printed_without_hints_and_feedback(pages, edition):
 
 
 def plain(text: str) -> str:
-    """The longest run without formulas and superscripts, which a PDF may order otherwise."""
-    return max(re.split(r"<math.*?</math>|[⁻⁰¹²³⁴-⁹₀-₉ᵀ½\"'“”„«»`]", text, flags=re.DOTALL), key=len)
+    """The longest run without formulas and superscripts, which a PDF may order otherwise, and without code."""
+    return max(re.split(r"<math.*?</math>|`[^`]*`|[⁻⁰¹²³⁴-⁹₀-₉ᵀ½\"'“”„«»`]", text, flags=re.DOTALL), key=len)
 
 
 def test_interactive_calls_are_not_printed(pages):
