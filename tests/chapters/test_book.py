@@ -1,11 +1,7 @@
-"""The book as it is: parity, notebooks in step with their texts, style, terms, outputs that repeat."""
+"""The book as it is: parity, notebooks in step with their texts, style, terms."""
 
 from __future__ import annotations
 
-import os
-import shutil
-import subprocess
-import sys
 from collections import Counter
 
 import nbformat
@@ -15,9 +11,6 @@ import yaml
 from talweg.exercises import loader
 from talweg_site import execute, nbcheck, notebooks, parity, style
 from talweg_site.chapter import chapters
-
-REEXECUTED = "de"  # one edition stands for all: their code is the same, which parity checks
-OTHER_CPU = "es"
 
 
 def told(problems: list[str]) -> str:
@@ -100,19 +93,3 @@ def test_no_notebook_stores_heavy_or_live_only_output(root):
 @pytest.mark.slow
 def test_notebooks_print_what_they_store(root):
     assert nbcheck.check(chapters(root), root, jobs=1) == 0
-
-
-@pytest.mark.slow
-def test_one_edition_prints_the_same_on_another_cpu(root):
-    assert nbcheck.check(chapters(root, [OTHER_CPU]), root, jobs=1, other_cpu=True) == 0
-
-
-@pytest.mark.slow
-def test_one_edition_run_again_is_byte_identical(root, tmp_path):
-    shutil.copytree(root / "chapters" / REEXECUTED, tmp_path / "chapters" / REEXECUTED)
-    before = {path.name: path.read_bytes() for path in (tmp_path / "chapters" / REEXECUTED).glob("*.ipynb")}
-    command = [sys.executable, "-m", "talweg_site.notebooks", "--all", "-j", "1", "--root", str(tmp_path)]
-    subprocess.run(command, check=True, cwd=tmp_path, env=os.environ)
-    after = {path.name: path.read_bytes() for path in (tmp_path / "chapters" / REEXECUTED).glob("*.ipynb")}
-    assert [name for name in before if before[name] != after[name]] == []
-    assert before, "there is no notebook in this edition"
