@@ -42,7 +42,7 @@ def claim(
     if not holds:
         tolerance = _tolerance(rtol, atol, relation)
         raise AssertionError(f"claim {id!r} fails: ours {_short(a)}, expected {relation} {_short(b)}{tolerance}")
-    if a and abs(a) <= _noise(b, atol, relation):
+    if not isinstance(a, bool) and abs(a) <= _noise(b, atol, relation):
         a = 0
     statement = f"{_short(a)} {_SYMBOLS[relation]} {_short(b)}{_tolerance(rtol, atol, relation)}"
     _emit(
