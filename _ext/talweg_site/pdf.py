@@ -53,21 +53,21 @@ def build_site(root: Path) -> None:
         raise PdfError("the site, from which figures are photographed, could not be built")
 
 
-def photograph_all(root: Path, codes: list[str], work: Path) -> None:
-    """Photographs of the driven figures of all editions, and the title image."""
-    site = root / "_build" / "html"
+def photograph_edition(root: Path, code: str, work: Path) -> None:
+    """Photographs of the driven figures of an edition, in a browser of its own."""
+    site, target = root / "_build" / "html", _fresh(work / code / "photographs")
     with photographs.serve(site) as address, photographs.browser() as driver:
-        for code in codes:
-            target = _fresh(work / code / "photographs")
-            for page in pages(root, code):
-                if figures := driven_figures(read_notebook(page)):
-                    if not (site / code / f"{page.stem}.html").exists():
-                        raise PdfError(f"{code}/{page.stem}.html is not in _build/html: build the site (make html)")
-                    url = f"{address}/{code}/{page.stem}.html"
-                    photographs.photograph_page(driver, url, figures, target, page.stem)
-        image = root / "_assets" / "title.svg"
-        if image.exists():
-            photographs.picture_to_pdf(driver, image, work / "title.pdf")
+        for page in pages(root, code):
+            if figures := driven_figures(read_notebook(page)):
+                if not (site / code / f"{page.stem}.html").exists():
+                    raise PdfError(f"{code}/{page.stem}.html is not in _build/html: build the site (make html)")
+                photographs.photograph_page(driver, f"{address}/{code}/{page.stem}.html", figures, target, page.stem)
+
+
+def print_title_image(root: Path, work: Path) -> None:
+    """The title image as a page that TeX can include."""
+    with photographs.browser() as driver:
+        photographs.picture_to_pdf(driver, root / "_assets" / "title.svg", work / "title.pdf")
 
 
 def _fresh(folder: Path) -> Path:
@@ -93,14 +93,14 @@ def write_latex(root: Path, code: str, work: Path) -> Path:
     written = tex.read_text(encoding="utf-8") + (tex.parent / "talwegnames.sty").read_text(encoding="utf-8")
     fallback = fallback_package(written, work / "fonts", chinese=code == "zh")
     (tex.parent / "talwegfallback.sty").write_text(fallback, encoding="utf-8")
-    if (work / "title.pdf").exists():
-        shutil.copy2(work / "title.pdf", tex.parent / "title.pdf")
+    shutil.copy2(work / "title.pdf", tex.parent / "title.pdf")
     return tex
 
 
 def print_edition(root: Path, code: str, work: Path) -> str:
     """Make one PDF; returns a line about it."""
     start = time.monotonic()
+    photograph_edition(root, code, work)
     tex = write_latex(root, code, work)
     midnight = datetime.combine(build_date(), datetime.min.time(), UTC)
     log = latex_run.run_xelatex(tex, int(os.environ.get("SOURCE_DATE_EPOCH") or midnight.timestamp()))
@@ -127,13 +127,13 @@ def make(root: Path, codes: list[str]) -> None:
     work.mkdir(parents=True, exist_ok=True)
     (root / "_build" / "pdf").mkdir(parents=True, exist_ok=True)
     make_fonts(root / "node_modules", work / "fonts")
-    photograph_all(root, codes, work)
+    print_title_image(root, work)
     failures = []
     with ThreadPoolExecutor(WORKERS) as pool:
         for future in [pool.submit(print_edition, root, code, work) for code in codes]:
             try:
                 print(future.result(), flush=True)
-            except (PdfError, latex_run.LatexError, FontError) as error:
+            except (PdfError, latex_run.LatexError, FontError, photographs.PhotographError) as error:
                 failures.append(str(error))
     if failures:
         raise PdfError("\n".join(failures))

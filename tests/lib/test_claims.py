@@ -88,6 +88,16 @@ def test_rounding_errors_of_two_machines_leave_the_same_record(notebook):
     assert notebook[0] == notebook[1] and notebook[2] == notebook[3]
 
 
+def test_the_pair_that_is_shown_does_not_depend_on_rounding(capsys):
+    """Two processors: on one the second entry is off by rounding, on the other the third."""
+    for ours in ([1.0, 2.0 + 1e-13, 3.0], [1.0, 2.0, 3.0 - 2e-13]):
+        talweg.claim("rounding", ours=ours, expected=[1.0, 2.0, 3.0], atol=1e-10)
+    first, second = capsys.readouterr().out.splitlines()
+    assert first == second
+    talweg.claim("not-rounding", ours=[1.0, 2.5, 3.0], expected=[1.0, 2.0, 3.0], atol=1.0)
+    assert "2.5 = 2" in capsys.readouterr().out
+
+
 def test_a_notebook_stores_the_line_and_the_record(notebook, capsys):
     talweg.claim("rate", 0.9048374, 0.905, rtol=0.01, source="Polyak 1964", seeds=20)
     assert capsys.readouterr().out == ""
