@@ -18,6 +18,7 @@ from typing import Any
 from PIL import Image, ImageChops
 
 WIDTH = 668  # CSS pixels of the window: the column just holds two panels, and its words are large enough in print
+HEIGHT = 1600  # so high that a figure fits: what lies outside the window takes ten times as long to be photographed
 SCALE = 2  # device pixels per CSS pixel
 PATIENCE = 30  # seconds a figure may take to be drawn and come to rest
 
@@ -25,6 +26,7 @@ PATIENCE = 30  # seconds a figure may take to be drawn and come to rest
 PAPER = """
   html, body, body :has(figure), figure, figure .tw { background: #fff !important; box-shadow: none !important; }
   * { animation: none !important; transition: none !important; caret-color: transparent !important; }
+  .bd-header, .bd-header-article { display: none !important; }
   figure .tw button, figure .tw-controls, figure .modebar, figure .updatemenu-container { display: none !important; }
   figure .tw { border: 0 !important; padding: 0 !important; }
 """
@@ -90,7 +92,7 @@ def browser() -> Iterator[Any]:
     options = webdriver.ChromeOptions()
     for flag in ("headless=new", "no-sandbox", "disable-dev-shm-usage", "hide-scrollbars", "force-color-profile=srgb"):
         options.add_argument(f"--{flag}")
-    options.add_argument(f"--window-size={WIDTH},900")
+    options.add_argument(f"--window-size={WIDTH},{HEIGHT}")
     options.add_argument("--enable-unsafe-swiftshader")  # WebGL without a graphics card
     driver_path = shutil.which("chromedriver")
     service = webdriver.ChromeService(executable_path=driver_path) if driver_path else None
@@ -102,7 +104,7 @@ def browser() -> Iterator[Any]:
             f"({(error.msg or '').splitlines()[0] if error.msg else 'no message'})"
         ) from error
     try:
-        metrics = {"width": WIDTH, "height": 900, "deviceScaleFactor": SCALE, "mobile": False}
+        metrics = {"width": WIDTH, "height": HEIGHT, "deviceScaleFactor": SCALE, "mobile": False}
         driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
         features = {"prefers-color-scheme": "light", "prefers-reduced-motion": "reduce"}
         media = {"features": [{"name": name, "value": value} for name, value in features.items()]}
@@ -134,8 +136,7 @@ def _still_picture(driver: Any, figure: str, address: str) -> bytes:
         if box and box.get("broken"):
             break
         if box:
-            clip = {**box, "scale": 1}
-            options = {"format": "png", "clip": clip, "captureBeyondViewport": True}
+            options = {"format": "png", "clip": {**box, "scale": 1}, "captureBeyondViewport": box["height"] > HEIGHT}
             picture = base64.b64decode(driver.execute_cdp_cmd("Page.captureScreenshot", options)["data"])
             if picture == last:
                 return without_margins(picture)

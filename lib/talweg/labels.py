@@ -69,7 +69,7 @@ LABELS = {
     "raw": N_("raw"),
     "raw_rise": N_("Rise, as drawn"),
     "second_moment": N_("Second moment"),
-    "sharpness": N_("Largest curvature"),
+    "sharpness": N_("Sharpness"),
     "sharpness_over_border": N_("Sharpness / border"),
     "signal": N_("Signal"),
     "singular_value": N_("Singular value"),
