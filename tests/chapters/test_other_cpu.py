@@ -12,4 +12,4 @@ EDITION = "es"
 
 
 def test_one_edition_prints_the_same_on_another_cpu(root):
-    assert nbcheck.check(chapters(root, [EDITION]), root, jobs=1, other_cpu=True) == 0
+    assert nbcheck.check(chapters(root, [EDITION]), root, jobs=2, other_cpu=True) == 0

@@ -18,8 +18,6 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from talweg.exercises import loader
-
 ROOT = Path(__file__).parents[2]
 SITE = ROOT / "_build" / "html"
 CODES = ("es", "de", "zh", "ru")
@@ -68,20 +66,10 @@ def page_paths() -> list[str]:
     return ["index.html", *found]
 
 
-def sampled_paths() -> list[str]:
-    """Every page, but of the chapters, which are long and alike, each in two editions: those that test_widgets leaves out."""
-    chapters = {f"{chapter}.html": j for j, chapter in enumerate(loader.CHAPTERS)}
-    taken = [(path, *path.split("/")) for path in page_paths()[1:]]
-    sampled = [path for path, code, name in taken if name not in chapters or (CODES.index(code) + chapters[name]) % 2]
-    return ["index.html", *sampled]
-
-
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """`page_path` stands for every page, `edition_page` for all but the landing page, `sampled_path`: see above."""
+    """`page_path` stands for every page, `edition_page` for all but the landing page."""
     if "page_path" in metafunc.fixturenames:
         metafunc.parametrize("page_path", page_paths())
-    if "sampled_path" in metafunc.fixturenames:
-        metafunc.parametrize("sampled_path", sampled_paths())
     if "edition_page" in metafunc.fixturenames:
         metafunc.parametrize("edition_page", page_paths()[1:])
 
@@ -159,9 +147,9 @@ class Browser:
         return log
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser(site: str) -> Iterator[Browser]:
-    """Headless Chromium; the tests are skipped where there is none."""
+    """Headless Chromium; the tests are skipped where there is none. Not longer than a module: its last page may be moving."""
     chromium = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
     chromedriver = shutil.which("chromedriver")
     if not chromium or not chromedriver:

@@ -38,10 +38,10 @@ SHORTER = """
 """
 
 
-def test_page_is_accessible_wide_and_narrow_light_and_dark(browser: Any, axe: str, sampled_path: str) -> None:
+def test_page_is_accessible_wide_and_narrow_light_and_dark(browser: Any, axe: str, page_path: str) -> None:
     findings = {}
     browser.size(1280)
-    browser.open(sampled_path)
+    browser.open(page_path)
     browser.run(SHORTER)
     browser.run(axe)
     for (width, theme), rules in RULES.items():
