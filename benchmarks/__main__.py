@@ -3,7 +3,8 @@
 A module here has a function `records(runs, device)` that returns a list of
 {task, peer, peer_version, ratio, ratio_min, ratio_max, ours_s, peer_s, runs, threads, device, agreement}:
 `ratio` is the peer's time over ours in alternating runs (above 1: ours is faster), `agreement` the largest relative
-difference between both results. A ratio is worth nothing unless both computed the same.
+difference between both results. A ratio is worth nothing unless both computed the same. In results.json `device` is the
+name of the processor or GPU.
 """
 
 from __future__ import annotations
@@ -15,6 +16,10 @@ import sys
 from importlib import import_module
 from pathlib import Path
 
+import torch
+
+from talweg.recorded import processor
+
 FOLDER = Path(__file__).parent
 FIELDS = {
     *("task", "peer", "peer_version", "ratio", "ratio_min", "ratio_max"),
@@ -25,6 +30,11 @@ FIELDS = {
 def names() -> list[str]:
     """The measurements there are."""
     return sorted(module.name for module in pkgutil.iter_modules([str(FOLDER)]) if not module.name.startswith("_"))
+
+
+def device_name(device: str) -> str:
+    """What was measured on: a ratio says little without it."""
+    return torch.cuda.get_device_name(device) if device.startswith("cuda") else processor()
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -47,7 +57,7 @@ def main(arguments: list[str] | None = None) -> int:
                 f"({record['ratio_min']:.2f} to {record['ratio_max']:.2f}), agreement {record['agreement']:.0e}",
                 flush=True,
             )
-            results.append(record)
+            results.append(record | {"device": device_name(options.device)})
     options.out.write_text(json.dumps(results, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     return 0
 

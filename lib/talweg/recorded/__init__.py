@@ -79,7 +79,7 @@ def write_json(path: str | os.PathLike, content: Mapping[str, Any]) -> None:
 def provenance(command: str, dataset: Dataset, seeds: Sequence[int], device: torch.device | str) -> dict[str, Any]:
     """Where a result comes from. Names no path and no machine but its processor."""
     device = torch.device(device)
-    hardware = {"cpu": _processor(), "threads": torch.get_num_threads(), "device": device.type}
+    hardware = {"cpu": processor(), "threads": torch.get_num_threads(), "device": device.type}
     if device.type == "cuda":
         hardware["gpu"] = torch.cuda.get_device_name(device)
     versions = {"python": platform.python_version(), "torch": torch.__version__, "talweg": _version()}
@@ -117,7 +117,8 @@ def _commit() -> str:
         return "uncommitted"
 
 
-def _processor() -> str:
+def processor() -> str:
+    """The name of this machine's processor, as far as the system tells."""
     try:
         for line in Path("/proc/cpuinfo").read_text().splitlines():
             if line.startswith("model name"):
