@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from .chapter import cell_lines, is_notebook, read_chapter
@@ -39,7 +40,11 @@ class Paragraph:
 
 def paragraphs(path: Path) -> list[Paragraph]:
     """The prose of a page in order, figure captions and alternative texts last."""
-    text = path.read_text(encoding="utf-8")
+    return list(_paragraphs(path, path.read_text(encoding="utf-8")))
+
+
+@cache  # several rules read the same page
+def _paragraphs(path: Path, text: str) -> tuple[Paragraph, ...]:
     lines = _blank(BLOCK_MATH, re.sub(r"\A---\n.*?^---$", _same_lines, text, count=1, flags=re.DOTALL | re.MULTILINE))
     cells = sorted((line, name) for name, line in cell_lines(path).items()) if is_notebook(text) else []
     found, run, begin = [], [], 0
@@ -53,7 +58,7 @@ def paragraphs(path: Path) -> list[Paragraph]:
             begin = begin if run else number
             run.append(line.strip())
     found += figure_words(path) if cells else []
-    return [paragraph for paragraph in found if paragraph.text]
+    return tuple(paragraph for paragraph in found if paragraph.text)
 
 
 def figure_words(path: Path) -> list[Paragraph]:
