@@ -25,7 +25,7 @@ help:
 	@echo "make pdf         check the notebooks, build the site and four PDFs (needs TeX and Chromium, see README.md)"
 	@echo "make notebooks   bring each .ipynb into step with its .md; run those whose code changed"
 	@echo "make copy-code FROM=es   copy the code cells of one edition to the others"
-	@echo "make check       lint, parity, style, fast tests: about a minute"
+	@echo "make check       lint, parity, style, fast tests: a minute or two"
 	@echo "make test        all that CI runs"
 	@echo "make bench       measure against other libraries: benchmarks/results.json"
 	@echo "make catalogs    collect the words drawn by code; compile the catalogs"
