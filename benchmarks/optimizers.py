@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 
 from talweg import optimizers
+from talweg.data.vision import torchvision_datasets
 
 DIGITS = [(32, 64), (32,), (10, 32), (10,)]
 MLP = [(512, 784), (512,), (64, 512), (64,), (10, 64), (10,)]
@@ -156,7 +157,8 @@ def tasks(name: str) -> Iterator[tuple[str, Callable, dict[str, tuple[str, Calla
     for method, h, library, other, extra in OTHERS:
         try:
             there = getattr(importlib.import_module(library), other)
-        except (ImportError, RuntimeError):  # not installed, or its torchvision does not fit torch
+        except ImportError:
+            print(f"left out: {library} is not installed", flush=True)
             continue
         if method == "Adafactor" and "ResNet" in name:
             continue
@@ -170,6 +172,7 @@ def tasks(name: str) -> Iterator[tuple[str, Callable, dict[str, tuple[str, Calla
 
 def records(runs: int = 7, device: str = "cpu", threads: int = 1, only: str = "") -> list[dict[str, Any]]:
     """Measure every method on every set; `only` keeps the tasks whose name contains it."""
+    torchvision_datasets()  # which makes torchvision, and so timm, importable beside a CPU build of torch
     before = torch.get_num_threads()
     torch.set_num_threads(threads)
     found = []
