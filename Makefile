@@ -20,7 +20,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
 help:
 	@echo "make site        install into .venv, check the notebooks, build the site"
-	@echo "make html        build the site without that check: seconds after a small edit"
+	@echo "make html        build the site without that check: half a minute after a small edit"
 	@echo "make serve       build, then serve on http://localhost:$(PORT)/"
 	@echo "make pdf         check the notebooks, build the site and four PDFs (needs TeX and Chromium, see README.md)"
 	@echo "make notebooks   bring each .ipynb into step with its .md; run those whose code changed"

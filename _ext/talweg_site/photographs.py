@@ -26,7 +26,7 @@ PATIENCE = 30  # seconds a figure may take to be drawn and come to rest
 PAPER = """
   html, body, body :has(figure), figure, figure .tw { background: #fff !important; box-shadow: none !important; }
   * { animation: none !important; transition: none !important; caret-color: transparent !important; }
-  .bd-header, .bd-header-article { display: none !important; }
+  .topbar { display: none !important; }
   figure .tw button, figure .tw-controls, figure .modebar, figure .updatemenu-container { display: none !important; }
   figure .tw { border: 0 !important; padding: 0 !important; }
 """

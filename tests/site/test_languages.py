@@ -75,3 +75,19 @@ def test_every_word_of_the_chrome_is_translated_in_spanish_and_german(site_folde
     for code, kept in (("es", set()), ("de", {"Link"})):
         for name, page in pages(site_folder, code).items():
             assert not chrome_words(page) & (english - kept), name
+
+
+# Width of a text on the page's tables, in pixels.
+PRINTED = """
+const line = document.createElement("span");
+line.textContent = arguments[0];
+document.querySelector(".cell_output pre").append(line);
+line.getBoundingClientRect(); // asks for the fonts
+return document.fonts.ready.then(() => line.getBoundingClientRect().width);
+"""
+
+
+def test_a_chinese_sign_is_as_wide_as_two_latin_ones_in_printed_tables(wide: Any) -> None:
+    wide.open("zh/curvature.html")
+    chinese, latin = (wide.run(PRINTED, text) for text in ("最小值", "median"))
+    assert latin > 0 and abs(chinese / latin - 1) < 0.01

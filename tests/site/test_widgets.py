@@ -28,8 +28,7 @@ from talweg.i18n import EDITIONS, localize
 pytestmark = pytest.mark.browser
 
 CODES = tuple(EDITIONS)
-CHAPTERS = tuple(dict.fromkeys(entry.chapter for entry in loader.load().values()))
-PLACES = [(code, chapter) for code in CODES for chapter in CHAPTERS]
+PLACES = [(code, chapter) for code in CODES for chapter in loader.CHAPTERS]
 
 # Answers one exercise as a reader would, without the keystrokes; returns what it then shows.
 ANSWER = """
@@ -282,7 +281,7 @@ def test_solution_is_folded_until_asked(page: Any, chapter: str) -> None:
 
 def test_what_was_done_is_remembered_listed_saved_and_forgotten(wide: Any, code: str, tmp_path: Path) -> None:
     """Solved in one chapter, reloaded, listed on the page with the progress, downloaded, forgotten there."""
-    chapter, page = CHAPTERS[-1], wide
+    chapter, page = loader.CHAPTERS[-1], wide
     name, other = of_kind(chapter, "number")[:2]
     show(page, f"{code}/{chapter}.html", len(loader.known(chapter)))
     page.run(FORGET)
