@@ -13,12 +13,14 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import torch
+from PIL import Image
 from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.utils import parameters_to_vector, vector_to_parameters
-from torch.utils.data import DataLoader, TensorDataset
+from torch.utils.data import DataLoader, Dataset, TensorDataset
 
 from talweg import Objective, data, landscape, models
+from talweg.data.vision import torchvision_datasets
 
 from ._alternating import mlp, mnist, record, trained
 
@@ -40,12 +42,46 @@ def naive(model: nn.Module, x: Tensor, y: Tensor, center: Tensor, d1: Tensor, d2
 def as_goldstein(
     model: nn.Module, x: Tensor, y: Tensor, center: Tensor, d1: Tensor, d2: Tensor, axis: Tensor
 ) -> Tensor:
-    """As github.com/tomgoldstein/loss-landscape: weights set tensor by tensor, batches of 128 by a DataLoader, accuracy."""
+    """As github.com/tomgoldstein/loss-landscape: weights set tensor by tensor, accuracy beside the loss, batches of 128.
+
+    The images come from a torchvision dataset through a DataLoader, anew for each point. (In this process: workers of
+    its own, as it starts for each point, would cost more.)
+    """
+    return _goldsteins_loop(model, _Images(x, y), center, d1, d2, axis)
+
+
+def as_goldstein_on_tensors(
+    model: nn.Module, x: Tensor, y: Tensor, center: Tensor, d1: Tensor, d2: Tensor, axis: Tensor
+) -> Tensor:
+    """The same loop, spared the decoding of its images."""
+    return _goldsteins_loop(model, TensorDataset(x, y), center, d1, d2, axis)
+
+
+class _Images(Dataset):
+    """What torchvision's MNIST does for each image: bytes to a picture, `ToTensor`."""
+
+    def __init__(self, x: Tensor, y: Tensor):
+        torchvision_datasets()  # which knows how to import torchvision beside another build of torch
+        from torchvision.transforms.functional import to_tensor
+
+        self.to_tensor = to_tensor
+        self.bytes, self.labels = (255 * x[:, 0]).round().byte().cpu().numpy(), y.tolist()
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def __getitem__(self, index: int) -> tuple[Tensor, int]:
+        return self.to_tensor(Image.fromarray(self.bytes[index])), self.labels[index]
+
+
+def _goldsteins_loop(
+    model: nn.Module, dataset: Dataset, center: Tensor, d1: Tensor, d2: Tensor, axis: Tensor
+) -> Tensor:
     model = copy.deepcopy(model)
     sizes, shapes = [p.numel() for p in model.parameters()], [p.shape for p in model.parameters()]
     split = lambda v: [part.view(shape) for part, shape in zip(v.split(sizes), shapes, strict=True)]  # noqa: E731
     weights, first, second = split(center), split(d1), split(d2)
-    loader = DataLoader(TensorDataset(x, y), batch_size=128)
+    loader = DataLoader(dataset, batch_size=128)
     losses = []
     with torch.no_grad():
         for b in axis.tolist():
@@ -55,10 +91,11 @@ def as_goldstein(
                     p.data = w + change
                 total = correct = 0
                 for images, labels in loader:
+                    images, labels = images.to(center.device), labels.to(center.device)
                     outputs = model(images)
                     total += F.cross_entropy(outputs, labels).item() * len(images)
                     correct += outputs.max(1)[1].eq(labels).sum().item()
-                losses.append(total / len(x))
+                losses.append(total / len(dataset))
     return torch.tensor(losses)
 
 
@@ -139,7 +176,11 @@ def records(runs: int = 7, device: str = "cpu") -> list[dict[str, Any]]:
 
 def _on_mnist(x: Tensor, y: Tensor, runs: int) -> Iterator[dict[str, Any]]:
     few, labels = x[:256], y[:256]
-    peers = {NAIVE: naive, ("the way of tomgoldstein/loss-landscape", "2018"): as_goldstein}
+    peers = {
+        NAIVE: naive,
+        ("the way of tomgoldstein/loss-landscape", "2018"): as_goldstein,
+        ("the loop of tomgoldstein/loss-landscape, images in tensors", "2018"): as_goldstein_on_tensors,
+    }
     try:
         peers[("loss-landscapes", importlib.metadata.version("loss-landscapes"))] = as_loss_landscapes
     except importlib.metadata.PackageNotFoundError:

@@ -12,7 +12,6 @@ import talweg
 from talweg import Objective
 from talweg.landscape import accuracy, line, plane, random_directions
 from talweg.models import MLP, ConvNet, ResNet
-from talweg.prepared import PreparedSlice
 from talweg.stacked import stacked_layers
 
 F64 = torch.float64
@@ -221,17 +220,6 @@ def test_preparing_a_model_leaves_the_original_alone():
     assert all(torch.equal(before[name], value) for name, value in model.state_dict().items())
     assert all(torch.equal(inside[name], value) for name, value in f.model.state_dict().items())
     assert type(model.features[0]) is nn.Conv2d and model.features[0].weight.is_contiguous()
-
-
-def test_folding_is_what_is_measured():
-    """The fast path is taken where it should be: the batch norms of a ConvNet are folded away."""
-    model, x, y = problem(batch_normalized, F64)
-    f = Objective.of(model, F.cross_entropy, x, y)
-    prepared = PreparedSlice(f.model, f.unflatten(f.theta.expand(2, -1)), x)
-    assert len(prepared.folds) == 2 and not any(isinstance(m, nn.BatchNorm2d) for m in prepared.model.modules())
-    assert not PreparedSlice(
-        hooked().double().eval().requires_grad_(False), f.unflatten(f.theta.expand(2, -1)), x
-    ).folds
 
 
 def test_batch_norm_by_the_data_is_train_mode_on_the_whole_batch():

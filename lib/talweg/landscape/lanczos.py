@@ -20,8 +20,9 @@ ROUNDING = 32  # what is below so many units of rounding of the largest product 
 class Chain:
     """The orthonormal vectors V (m, P) and T = V H Vᵀ (m, m), grown by one product at a time.
 
-    Each new vector is made orthogonal to all before it, twice ("twice is enough": Kahan and Parlett): without that,
-    rounding lets found eigenvectors creep in again and again, as ghosts. All coefficients are kept, so that
+    Each new vector is made orthogonal twice ("twice is enough": Kahan and Parlett): to the last two, beside which all
+    other coefficients would be zero but for rounding, and to all before it. Without the second, rounding lets found
+    eigenvectors creep in again and again, as ghosts. All coefficients are kept, so that
     H V = V T + β v eᵀ holds to rounding, and so do the residuals taken from it. If the space is exhausted (β = 0) the
     chain begins anew at a random vector: only so are repeated eigenvalues found.
     """
@@ -42,11 +43,12 @@ class Chain:
             raise FloatingPointError(f"the Hessian-vector product number {j + 1} is not finite at this point")
         self.scale = max(self.scale, size)
         V = self.vectors[: j + 1]
-        h = V @ w
-        w = w - V.T @ h
-        again = V @ w
-        w = w - V.T @ again
-        self.T[: j + 1, j] = (h + again).double().cpu()
+        h = V[-2:] @ w
+        w = torch.addmv(w, V[-2:].T, h, alpha=-1)
+        rest = V @ w
+        w = torch.addmv(w, V.T, rest, alpha=-1)
+        rest[-2:] += h
+        self.T[: j + 1, j] = rest.double().cpu()
         self.length, self.beta = j + 1, w.norm().item()
         # Below this, w is rounding: what the basis cannot express of Hv is zero.
         if self.beta <= ROUNDING * torch.finfo(w.dtype).eps * self.scale or self.length == len(w):

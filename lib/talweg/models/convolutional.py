@@ -64,7 +64,7 @@ class ConvNet(nn.Module):
         self.head = nn.Linear(inputs * height * width, positive_int("classes", classes))
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.head(self.features(x.reshape(len(x), *self.image)).flatten(1))
+        return self.head(self.features(x.reshape(x.shape[0], *self.image)).flatten(1))
 
 
 class ResNet(nn.Module):
@@ -133,12 +133,13 @@ class ResidualBlock(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         y = self.branch(x)
-        return self.activation(self._shortcut(x, y.shape[1]) + y if self.skip else y)
+        return self.activation(self._shortcut(x) + y if self.skip else y)
 
-    def _shortcut(self, x: Tensor, channels: int) -> Tensor:
-        if self.stride > 1:
-            x = x[:, :, :: self.stride, :: self.stride]
-        return F.pad(x, (0, 0, 0, 0, 0, channels - x.shape[1]))
+    def _shortcut(self, x: Tensor) -> Tensor:
+        if self.stride == 1:
+            return x
+        # As many times the channels as the image becomes smaller.
+        return F.pad(x[:, :, :: self.stride, :: self.stride], (0, 0, 0, 0, 0, (self.stride - 1) * x.shape[1]))
 
 
 class ScalarBias(nn.Module):
