@@ -71,17 +71,23 @@ def loosest(f: Objective, model: nn.Module, x: Tensor, y: Tensor) -> float:
     raise RuntimeError("PyHessian's power iteration did not reach the residual")
 
 
-def by_scipy(f: Objective) -> Tensor:
-    """ARPACK with the same products, their graph kept as well."""
+def by_scipy(model: nn.Module, x: Tensor, y: Tensor) -> Tensor:
+    """ARPACK with products as one writes them with torch.autograd, their graph kept as ours is."""
     from scipy.sparse.linalg import LinearOperator, eigsh
 
-    product = f.hessian_at(f.theta)
+    model = copy.deepcopy(model).requires_grad_()
+    parameters = list(model.parameters())
+    sizes, dim = [p.numel() for p in parameters], sum(p.numel() for p in parameters)
+    gradient = torch.autograd.grad(F.cross_entropy(model(x), y), parameters, create_graph=True)
 
     def matvec(v: numpy.ndarray) -> numpy.ndarray:
-        return product(torch.from_numpy(v.reshape(-1)).to(f.theta)).cpu().numpy()
+        pieces = torch.from_numpy(v.reshape(-1)).to(x.device).split(sizes)
+        pieces = [piece.view(p.shape) for piece, p in zip(pieces, parameters, strict=True)]
+        product = torch.autograd.grad(gradient, parameters, pieces, retain_graph=True)
+        return torch.cat([part.flatten() for part in product]).cpu().numpy()
 
-    start = torch.randn(f.dim, generator=torch.Generator().manual_seed(0)).numpy()
-    operator = LinearOperator((f.dim, f.dim), matvec=matvec, dtype=numpy.float32)
+    start = torch.randn(dim, generator=torch.Generator().manual_seed(0)).numpy()
+    operator = LinearOperator((dim, dim), matvec=matvec, dtype=numpy.float32)
     values = eigsh(operator, K, which="LM", tol=TOL, v0=start, return_eigenvectors=True)[0]
     return torch.from_numpy(values[numpy.argsort(-numpy.abs(values))].copy())
 
@@ -112,7 +118,9 @@ def compare(
     def ours() -> Tensor:
         return landscape.eigenpairs(f, f.theta, K, TOL, which="magnitude").values
 
-    yield record(eigen, ("scipy.sparse.linalg.eigsh", _version("scipy")), ours, lambda: by_scipy(f), runs, device)
+    yield record(
+        eigen, ("scipy.sparse.linalg.eigsh", _version("scipy")), ours, lambda: by_scipy(model, x, y), runs, device
+    )
     try:
         version = _version("pyhessian")
     except importlib.metadata.PackageNotFoundError:

@@ -15,6 +15,8 @@ from torch import Tensor, nn
 from torch.func import grad as gradient_of
 from torch.func import vmap
 
+from talweg.convolution import ConvolutionsOfData
+
 if TYPE_CHECKING:
     from talweg.network import NetworkObjective
 
@@ -163,7 +165,7 @@ def _hvp(f: Callable[[Tensor], Tensor], theta: Tensor, v: Tensor) -> Tensor:
 def _products(f: Callable[[Tensor], Tensor], theta: Tensor, checked: Callable) -> Callable[[Tensor], Tensor]:
     """v ↦ ∇²f(θ) v with the graph of the gradient kept: reverse over reverse, as in `_hvp`."""
     leaf = theta.clone().requires_grad_()
-    with torch.enable_grad():
+    with torch.enable_grad(), ConvolutionsOfData():
         (gradient,) = torch.autograd.grad(f(leaf), leaf, create_graph=True, materialize_grads=True)
 
     def product(v: Tensor) -> Tensor:

@@ -1,0 +1,58 @@
+"""Convolutions of data, differentiated as what they are: linear maps of their weights.
+
+For a second derivative torch goes back through its `convolution_backward`, and computes there the part that belongs to
+the input as well, whether it is asked for or not: on a first layer a transposed convolution for nothing, a fifth of a
+Hessian-vector product of a small net. A linear map and its adjoint need no more than each other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn.grad import conv2d_weight
+from torch.overrides import TorchFunctionMode
+
+__all__ = ["ConvolutionsOfData"]
+
+
+class ConvolutionsOfData(TorchFunctionMode):
+    """Within this context a 2-D convolution whose input needs no gradient is a linear map of weight and bias."""
+
+    def __torch_function__(self, function: Callable, types: Any, args: tuple = (), kwargs: dict | None = None) -> Any:
+        if function is torch.conv2d and not kwargs and not args[0].requires_grad:
+            x, weight, bias, *options = args
+            if x.ndim == 4 and not any(isinstance(option, str) for option in options):
+                return _Convolved.apply(weight, bias, x, options)
+        return function(*args, **(kwargs or {}))
+
+
+class _Convolved(torch.autograd.Function):
+    """(W, b) ↦ W ∗ x + b."""
+
+    @staticmethod
+    def forward(ctx: Any, weight: Tensor, bias: Tensor | None, x: Tensor, options: list) -> Tensor:
+        ctx.save_for_backward(x)
+        ctx.options, ctx.shape, ctx.has_bias = options, weight.shape, bias is not None
+        return torch.conv2d(x, weight, bias, *options)
+
+    @staticmethod
+    def backward(ctx: Any, g: Tensor) -> tuple[Tensor | None, ...]:
+        weight, bias = _Adjoint.apply(g, *ctx.saved_tensors, ctx.options, ctx.shape)
+        return weight, bias if ctx.has_bias else None, None, None
+
+
+class _Adjoint(torch.autograd.Function):
+    """g ↦ (Σ over samples and places of g times the patch there, Σ of g): the adjoint of `_Convolved`."""
+
+    @staticmethod
+    def forward(ctx: Any, g: Tensor, x: Tensor, options: list, shape: torch.Size) -> tuple[Tensor, Tensor]:
+        ctx.save_for_backward(x)
+        ctx.options = options
+        return conv2d_weight(x, shape, g, *options), g.sum((0, 2, 3))
+
+    @staticmethod
+    def backward(ctx: Any, weight: Tensor, bias: Tensor) -> tuple[Tensor | None, ...]:
+        return _Convolved.apply(weight, bias, *ctx.saved_tensors, ctx.options), None, None, None
