@@ -22,18 +22,23 @@ class ConvolutionsOfData(TorchFunctionMode):
     """Within this context a 2-D convolution whose input needs no gradient is a linear map of weight and bias."""
 
     def __torch_function__(self, function: Callable, types: Any, args: tuple = (), kwargs: dict | None = None) -> Any:
-        if function is torch.conv2d and not kwargs and not args[0].requires_grad:
-            x, weight, bias, *options = args
-            if x.ndim == 4 and not any(isinstance(option, str) for option in options):
-                return _Convolved.apply(weight, bias, x, options)
-        return function(*args, **(kwargs or {}))
+        return (_conv2d if function is torch.conv2d else function)(*args, **(kwargs or {}))
+
+
+def _conv2d(
+    input: Tensor, weight: Tensor, bias: Tensor | None = None, stride=1, padding=0, dilation=1, groups: int = 1
+) -> Tensor:
+    """`torch.conv2d`, by all the names and defaults it has."""
+    if input.requires_grad or input.ndim != 4 or isinstance(padding, str):
+        return torch.conv2d(input, weight, bias, stride, padding, dilation, groups)
+    return _Convolved.apply(weight, bias, input, (stride, padding, dilation, groups))
 
 
 class _Convolved(torch.autograd.Function):
     """(W, b) ↦ W ∗ x + b."""
 
     @staticmethod
-    def forward(ctx: Any, weight: Tensor, bias: Tensor | None, x: Tensor, options: list) -> Tensor:
+    def forward(ctx: Any, weight: Tensor, bias: Tensor | None, x: Tensor, options: tuple) -> Tensor:
         ctx.save_for_backward(x)
         ctx.options, ctx.shape, ctx.has_bias = options, weight.shape, bias is not None
         return torch.conv2d(x, weight, bias, *options)
@@ -48,7 +53,7 @@ class _Adjoint(torch.autograd.Function):
     """g ↦ (Σ over samples and places of g times the patch there, Σ of g): the adjoint of `_Convolved`."""
 
     @staticmethod
-    def forward(ctx: Any, g: Tensor, x: Tensor, options: list, shape: torch.Size) -> tuple[Tensor, Tensor]:
+    def forward(ctx: Any, g: Tensor, x: Tensor, options: tuple, shape: torch.Size) -> tuple[Tensor, Tensor]:
         ctx.save_for_backward(x)
         ctx.options = options
         return conv2d_weight(x, shape, g, *options), g.sum((0, 2, 3))

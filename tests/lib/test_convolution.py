@@ -60,6 +60,20 @@ def test_convolutions_of_anything_else_are_torchs(padding):
         assert conv(random(3, 5, 5)).shape == (4, 5, 5)  # one image without an axis of samples
 
 
+@pytest.mark.parametrize(
+    "arguments, options",
+    [((), {}), ((), {"padding": 1}), ((None, 2), {"groups": 1}), ((), {"bias": torch.ones(4, dtype=F64)})],
+)
+def test_a_convolution_may_be_called_in_every_way_there_is(arguments, options):
+    x, weight = random(2, 3, 5, 5), random(4, 3, 2, 2).requires_grad_()
+    expected = nn.functional.conv2d(x, weight, *arguments, **options)
+    with ConvolutionsOfData():
+        found = nn.functional.conv2d(x, weight, *arguments, **options)
+        by_name = nn.functional.conv2d(input=x, weight=weight, **options) if not arguments else found
+    assert type(found.grad_fn).__name__ == "_ConvolvedBackward"
+    assert torch.equal(found, expected) and torch.equal(by_name, expected)
+
+
 @pytest.mark.parametrize("model", [ConvNet((1, 4, 4), (3, 4), 5), ResNet(8, in_channels=1, width=4, classes=5)])
 def test_products_with_a_kept_graph_are_those_without(model):
     x, y = random(20, 1, 4, 4), torch.arange(20) % 5

@@ -162,15 +162,6 @@ def test_the_outputs_are_those_of_the_model(name):
         torch.testing.assert_close(outputs, functional_call(model, theta, (x,)), rtol=1e-9, atol=1e-9)
 
 
-@torch.no_grad()
-def test_a_model_is_left_as_it_was():
-    model, x = made(MODELS["ResNet 16"])
-    before = copy.deepcopy(model.state_dict())
-    PreparedSlice(model, corners(model), x)(torch.tensor([[1, 1, 1]], dtype=F64))
-    assert all(torch.equal(before[key], value) for key, value in model.state_dict().items())
-    assert type(model.stem[0]) is nn.Conv2d and model.stem[0].weight.is_contiguous()
-
-
 def operations(model, x):
     traced = fused(model, x).model
     called = [traced.get_submodule(node.target) for node in traced.graph.nodes if node.op == "call_module"]
@@ -210,10 +201,7 @@ def test_a_model_that_cannot_be_rewritten_is_taken_as_it_is(make):
     assert type(prepared.fused.model) is make
     weights = torch.tensor([[1, 1, 0]], dtype=F64)
     theta = {key: p[0] + p[1] for key, p in corners(model).items()}
-    if make is Constant:
-        assert torch.equal(prepared(weights)[0], prepared.fused.model(x))
-    else:
-        torch.testing.assert_close(prepared(weights)[0], functional_call(model, theta, (x,)))
+    torch.testing.assert_close(prepared(weights)[0], functional_call(model, theta, (x,)))
 
 
 def test_hooks_are_kept():

@@ -211,15 +211,18 @@ def test_a_family_that_does_not_fit_is_named(directions, weights, message):
         f.slice(f.theta, torch.ones(2, f.dim, dtype=F64) if directions is None else directions, weights)
 
 
-def test_preparing_a_model_leaves_the_original_alone():
-    model, x, y = problem(batch_normalized, F64)
+@pytest.mark.parametrize("make", [batch_normalized, residual])
+def test_preparing_a_model_leaves_the_original_alone(make):
+    model, x, y = problem(make, F64)
     before = {name: value.clone() for name, value in model.state_dict().items()}
     f = Objective.of(model, F.cross_entropy, x, y)
     inside = copy.deepcopy(f.model.state_dict())
     f.slice(f.theta, random(1, f.dim), [[0.5], [1.0]])
     assert all(torch.equal(before[name], value) for name, value in model.state_dict().items())
     assert all(torch.equal(inside[name], value) for name, value in f.model.state_dict().items())
-    assert type(model.features[0]) is nn.Conv2d and model.features[0].weight.is_contiguous()
+    convolutions = [module for module in model.modules() if type(module) is nn.Conv2d]
+    assert convolutions and all(conv.weight.is_contiguous() for conv in convolutions)
+    assert any(type(module) is nn.BatchNorm2d for module in model.modules())
 
 
 def test_batch_norm_by_the_data_is_train_mode_on_the_whole_batch():
