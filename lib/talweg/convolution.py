@@ -37,11 +37,17 @@ def _conv2d(
 class _Convolved(torch.autograd.Function):
     """(W, b) ↦ W ∗ x + b."""
 
+    generate_vmap_rule = True  # a model may itself map over its samples
+
     @staticmethod
-    def forward(ctx: Any, weight: Tensor, bias: Tensor | None, x: Tensor, options: tuple) -> Tensor:
-        ctx.save_for_backward(x)
-        ctx.options, ctx.shape, ctx.has_bias = options, weight.shape, bias is not None
+    def forward(weight: Tensor, bias: Tensor | None, x: Tensor, options: tuple) -> Tensor:
         return torch.conv2d(x, weight, bias, *options)
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple, output: Tensor) -> None:
+        weight, bias, x, ctx.options = inputs
+        ctx.shape, ctx.has_bias = weight.shape, bias is not None
+        ctx.save_for_backward(x)
 
     @staticmethod
     def backward(ctx: Any, g: Tensor) -> tuple[Tensor | None, ...]:
@@ -52,11 +58,16 @@ class _Convolved(torch.autograd.Function):
 class _Adjoint(torch.autograd.Function):
     """g ↦ (Σ over samples and places of g times the patch there, Σ of g): the adjoint of `_Convolved`."""
 
+    generate_vmap_rule = True
+
     @staticmethod
-    def forward(ctx: Any, g: Tensor, x: Tensor, options: tuple, shape: torch.Size) -> tuple[Tensor, Tensor]:
-        ctx.save_for_backward(x)
-        ctx.options = options
+    def forward(g: Tensor, x: Tensor, options: tuple, shape: torch.Size) -> tuple[Tensor, Tensor]:
         return conv2d_weight(x, shape, g, *options), g.sum((0, 2, 3))
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple, output: tuple[Tensor, Tensor]) -> None:
+        _, x, ctx.options, _ = inputs
+        ctx.save_for_backward(x)
 
     @staticmethod
     def backward(ctx: Any, weight: Tensor, bias: Tensor) -> tuple[Tensor | None, ...]:

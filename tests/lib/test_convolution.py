@@ -74,7 +74,20 @@ def test_a_convolution_may_be_called_in_every_way_there_is(arguments, options):
     assert torch.equal(found, expected) and torch.equal(by_name, expected)
 
 
-@pytest.mark.parametrize("model", [ConvNet((1, 4, 4), (3, 4), 5), ResNet(8, in_channels=1, width=4, classes=5)])
+class Mapped(nn.Module):
+    """A model that maps over its samples."""
+
+    def __init__(self):
+        super().__init__()
+        self.conv, self.head = nn.Conv2d(1, 2, 2), nn.Linear(18, 5)
+
+    def forward(self, x):
+        return torch.func.vmap(lambda one: self.head(self.conv(one[None]).tanh().flatten()))(x)
+
+
+@pytest.mark.parametrize(
+    "model", [ConvNet((1, 4, 4), (3, 4), 5), ResNet(8, in_channels=1, width=4, classes=5), Mapped()]
+)
 def test_products_with_a_kept_graph_are_those_without(model):
     x, y = random(20, 1, 4, 4), torch.arange(20) % 5
     f = Objective.of(model.double().eval(), nn.functional.cross_entropy, x, y)
