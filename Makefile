@@ -82,7 +82,7 @@ check: .venv/.installed
 	$(PY) -m talweg_site.parity
 	$(PY) -m talweg_site.style
 	$(PY) -m pytest -q -n 2 --dist worksteal -m "not slow and not browser and not gpu" \
-	  --ignore tests/lib/optimizers tests/lib tests/chapters
+	  --ignore tests/library/optimizers tests/library tests/kit tests/book tests/chapters
 
 test: .venv/.installed
 	$(BIN)/ruff check .

@@ -19,7 +19,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from talweg.errors import positive_int
+from talweg.arguments import positive_int
 
 __all__ = ["BatchNorm1d", "BatchNorm2d", "GroupNorm", "LayerNorm", "Normalization", "RMSNorm", "standardize"]
 

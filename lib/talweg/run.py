@@ -10,8 +10,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from .errors import one_of
-from .files import whole_file
+from talweg.arguments import one_of
+from talweg.atomic import whole_file
 
 __all__ = ["Run"]
 

@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 import torch
 
-from .errors import one_of, positive_int
+from talweg.arguments import one_of, positive_int
 
 __all__ = [
     "constant",

@@ -10,7 +10,7 @@ import numpy
 import torch
 from torch import Tensor
 
-from talweg.errors import positive_int
+from talweg.arguments import positive_int
 from talweg.landscape import Surface
 
 __all__ = ["Decomposition", "cwt", "decompose", "roughness"]

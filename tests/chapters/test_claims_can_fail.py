@@ -38,7 +38,7 @@ def code_cells(chapter: str) -> dict[str, str]:
 
 
 def mistakes(chapter: str) -> dict[str, dict[str, str]]:
-    path = Path(__file__).parent / "broken" / f"{chapter}.toml"
+    path = ROOT / "tests" / "book" / chapter.replace("-", "_") / "broken.toml"
     return tomllib.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
 
 

@@ -361,7 +361,7 @@ class TestFigures:
         """Each control of each figure changes what it says, in numbers as the language writes them; of a view, what it shows."""
         decimal = EDITIONS[place[0]].decimal
         foreign = re.compile(r"\d\.\d" if decimal == "," else r"\d,\d")
-        # The playground, whose sliders belong to methods, has tests of its own (tests/js/test_browser.py).
+        # The playground, whose sliders belong to methods, has tests of its own (tests/kit/test_browser.py).
         boxes = page.driver.find_elements(By.CSS_SELECTOR, ".tw-figure:not(.tw-playground)")
         assert len(boxes) >= 2
         for box in boxes:

@@ -9,8 +9,8 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from ..errors import one_of
-from .dataset import DataError, Dataset, stratified_split
+from talweg.arguments import one_of
+from talweg.data.dataset import DataError, Dataset, stratified_split
 
 __all__ = ["NAMES", "DataError", "Dataset", "load", "stratified_split"]
 
@@ -52,10 +52,10 @@ def _loader(name: str) -> Callable[[Path], Dataset]:
     if name == "digits":
         return _digits
     if name == "cifar10-jpeg":
-        from .jpeg import cifar10_jpeg
+        from talweg.data.jpeg import cifar10_jpeg
 
         return cifar10_jpeg
-    from .vision import from_torchvision
+    from talweg.data.vision import from_torchvision
 
     return lambda folder: from_torchvision(name, folder)
 

@@ -9,8 +9,8 @@ from pathlib import Path, PurePosixPath
 import torch
 from torch import Tensor
 
-from ..files import whole_file
-from .dataset import DataError, Dataset, stratified_split
+from talweg.atomic import whole_file
+from talweg.data.dataset import DataError, Dataset, stratified_split
 
 CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
 ARCHIVE = "cifar10-jpeg.tar.gz"
@@ -18,7 +18,7 @@ ARCHIVE = "cifar10-jpeg.tar.gz"
 
 def cifar10_jpeg(folder: Path) -> Dataset:
     """From `folder`/cifar10-jpeg/cifar10-jpeg.tar.gz; the decoded tensors are kept in the cache folder."""
-    from . import cache_folder
+    from talweg.data import cache_folder
 
     archive = folder / "cifar10-jpeg" / ARCHIVE
     if not archive.is_file():
@@ -60,7 +60,7 @@ def _read(archive: Path) -> dict[str, Tensor]:
     """Decode every image, in the order of their names; nothing is unpacked to disk."""
     from PIL import Image, UnidentifiedImageError
 
-    from ..training.progress import bar
+    from talweg.bars import bar
 
     images: dict[str, list[tuple[str, int, Tensor]]] = {"train": [], "test": []}
     try:

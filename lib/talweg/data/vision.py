@@ -13,7 +13,7 @@ from types import ModuleType
 import torch
 from torch import Tensor
 
-from .dataset import DataError, Dataset, stratified_split
+from talweg.data.dataset import DataError, Dataset, stratified_split
 
 _library = None  # kept alive: operators vanish with their library
 

@@ -1,6 +1,6 @@
 """Exercise data: what is neutral, what each edition says, and the checks that keep both honest.
 
-`data/<chapter>.toml`, the same for every language, one table per exercise, in the order of the chapter:
+`book/<chapter>/exercises.toml`, the same for every language, one table per exercise, in the order of the chapter:
 
     [gd-by-hand]                    the id, unique in the book
     kind = "number"                 number | choice | ordering | code
@@ -13,7 +13,7 @@
     cases = [{ args = [[1.0], 0.1], expected = [[0.9]], feedback = "plain",
                wrong = [{ value = [[1.1]], feedback = "sign" }] }]         code: lists are float64 tensors
 
-`data/<lang>/<chapter>.toml`, one table per exercise, plain text with optional MathML (`<math>…</math>`)
+`book/<chapter>/exercises.<language>.toml`, one table per exercise, plain text with optional MathML (`<math>…</math>`)
 and code between backticks:
 
     [gd-by-hand]
@@ -35,15 +35,13 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from talweg.chapters import BOOK, chapters, folder
 from talweg.exercises import checks
 from talweg.exercises.checks import ExerciseDataError
 from talweg.i18n import EDITIONS
 
-__all__ = ["DATA", "Entry", "ExerciseDataError", "Texts", "entry", "known", "load", "texts"]
+__all__ = ["Entry", "ExerciseDataError", "Texts", "entry", "known", "load", "texts"]
 
-DATA = Path(__file__).parent / "data"
-# In the order of the book, which is that of the list of progress (a test compares it with _toc.yml).
-CHAPTERS = ("gradient-descent", "initialization", "normalization", "optimizers", "landscapes", "curvature")
 
 
 @dataclass(frozen=True)
@@ -77,41 +75,37 @@ class Texts:
 
 
 @cache
-def load(folder: Path = DATA) -> dict[str, Entry]:
+def load(book: Path = BOOK) -> dict[str, Entry]:
     """Every exercise of the book, checked, by id. Raises ExerciseDataError with file and key."""
     entries: dict[str, Entry] = {}
-    for path in sorted(folder.glob("*.toml"), key=_place):
-        for name, table in _read(path, folder).items():
-            where = f"{path.relative_to(folder)}: {name}"
+    for chapter in chapters(book):
+        path = folder(chapter, book) / "exercises.toml"
+        for name, table in (_read(path, book) if path.exists() else {}).items():
+            where = f"{path.relative_to(book)}: {name}"
             if name in entries:
-                raise ExerciseDataError(f"{where}: is already defined in {entries[name].chapter}.toml")
+                raise ExerciseDataError(f"{where}: is already defined by the chapter {entries[name].chapter}")
             checks.neutral(table, where)
             fields = {key: value for key, value in table.items() if key != "kind"}
-            entries[name] = Entry(name, path.stem, table["kind"], fields)
+            entries[name] = Entry(name, chapter, table["kind"], fields)
     return entries
 
 
-def _place(path: Path) -> tuple[int, str]:
-    """Where a chapter stands in the book; those that it does not list come last."""
-    chapter = path.stem
-    return (CHAPTERS.index(chapter) if chapter in CHAPTERS else len(CHAPTERS), chapter)
-
-
-def texts(code: str, folder: Path = DATA) -> dict[str, Texts]:
+def texts(code: str, book: Path = BOOK) -> dict[str, Texts]:
     """What the edition `code` says about every exercise, by id."""
-    chapters = dict.fromkeys(entry.chapter for entry in load(folder).values())
-    return {name: text for chapter in chapters for name, text in texts_of(chapter, code, folder).items()}
+    with_exercises = dict.fromkeys(entry.chapter for entry in load(book).values())
+    return {name: text for chapter in with_exercises for name, text in texts_of(chapter, code, book).items()}
 
 
 @cache
-def texts_of(chapter: str, code: str, folder: Path = DATA) -> dict[str, Texts]:
+def texts_of(chapter: str, code: str, book: Path = BOOK) -> dict[str, Texts]:
     """What the edition `code` says about the exercises of a chapter, checked against the neutral half, by id."""
-    path = folder / code / f"{chapter}.toml"
-    tables = _read(path, folder)
-    entries = [entry for entry in load(folder).values() if entry.chapter == chapter]
-    checks.same_keys(tables, [entry.id for entry in entries], str(path.relative_to(folder)))
+    path = folder(chapter, book) / f"exercises.{code}.toml"
+    tables = _read(path, book)
+    entries = [entry for entry in load(book).values() if entry.chapter == chapter]
+    where = str(path.relative_to(book))
+    checks.same_keys(tables, [entry.id for entry in entries], where)
     for entry in entries:
-        checks.edition(tables[entry.id], entry.kind, entry.fields, f"{path.relative_to(folder)}: {entry.id}")
+        checks.edition(tables[entry.id], entry.kind, entry.fields, f"{where}: {entry.id}")
     return {entry.id: Texts(**tables[entry.id]) for entry in entries}
 
 
@@ -130,8 +124,8 @@ def entry(name: str) -> Entry:
     raise ValueError(f"unknown exercise {name!r}; {hint}")
 
 
-def _read(path: Path, folder: Path) -> dict[str, dict]:
-    where = path.relative_to(folder)
+def _read(path: Path, book: Path) -> dict[str, dict]:
+    where = path.relative_to(book)
     try:
         tables = tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:

@@ -12,24 +12,33 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
-from .. import data, recorded
-from ..errors import one_of
-from . import curvature, gradient_descent, initializers, landscapes, normalization, optimizers
-from .parts import Config, Parts
+from talweg import data, recorded
+from talweg.arguments import one_of
+from talweg.chapters import chapters, module
+from talweg.experiments.tasks import Config, Parts
 
-__all__ = ["EXPERIMENTS", "Config", "Parts", "run"]
+__all__ = ["EXPERIMENTS", "Config", "Parts", "run"]  # noqa: F822
 
-EXPERIMENTS: dict[str, Callable[..., dict[str, Any]]] = {
-    "curvature": curvature.experiment,
-    "gradient-descent": gradient_descent.experiment,
-    "initializers": initializers.experiment,
-    "landscapes": landscapes.experiment,
-    "normalization": normalization.experiment,
-    "optimizers": optimizers.experiment,
-}
+FORMERLY = {"initializers": "initialization"}  # the name under which the results of that chapter were recorded
+
+
+@cache
+def _experiments() -> dict[str, Callable[..., dict[str, Any]]]:
+    """The experiments by the names of their chapters."""
+    modules = {chapter: module(chapter, "experiment") for chapter in chapters()}
+    found = {chapter: one.experiment for chapter, one in modules.items() if one}
+    return found | {old: found[new] for old, new in FORMERLY.items()}
+
+
+def __getattr__(name: str) -> Any:
+    """`EXPERIMENTS` is gathered from the chapters on first use."""
+    if name == "EXPERIMENTS":
+        return _experiments()
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def run(name: str, config: Config, *, out: Path | None = None, root: Path | None = None, jobs: int = 1) -> dict:
@@ -37,7 +46,7 @@ def run(name: str, config: Config, *, out: Path | None = None, root: Path | None
 
     Finished parts are kept in `out` + ".partial.json" until the result is written. ValueError: unknown name.
     """
-    experiment = EXPERIMENTS[one_of("NAME", name, EXPERIMENTS)]
+    experiment = _experiments()[one_of("NAME", name, _experiments())]
     dataset = data.load(config.dataset, device=config.device, root=root)
     kept = None if out is None else out.with_name(out.name + ".partial.json")
     parts = Parts(kept, signature={"experiment": name, **config.plain(), "data": dataset.sha256()}, jobs=jobs)

@@ -6,8 +6,8 @@ import argparse
 import sys
 from pathlib import Path
 
-from ..data import DataError
-from . import EXPERIMENTS, Config, run
+from talweg.data import DataError
+from talweg.experiments import EXPERIMENTS, Config, run
 
 
 def main(arguments: list[str] | None = None) -> int:

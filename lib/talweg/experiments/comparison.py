@@ -17,12 +17,12 @@ from torch import Tensor
 from torch.nn import Module
 from torch.nn import functional as F
 
-from ..data import Dataset
-from ..models import MLP
-from ..run import Run
-from ..training import NonFiniteLoss, train_seeds
-from ..uncertainty import t_interval
-from .parts import Parts
+from talweg.data import Dataset
+from talweg.experiments.tasks import Parts
+from talweg.models import MLP
+from talweg.run import Run
+from talweg.training import NonFiniteLoss, train_seeds
+from talweg.uncertainty import t_interval
 
 TUNING_SEEDS = range(1000, 1003)  # never among those that are reported
 FIRST_TRIES = 7

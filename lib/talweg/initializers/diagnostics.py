@@ -21,7 +21,7 @@ from talweg.initializers.spectra import (
     singular_values,
     spectral_norm,
 )
-from talweg.network import refuse_train_mode
+from talweg.objective.network import refuse_train_mode
 
 __all__ = [
     "Moments",

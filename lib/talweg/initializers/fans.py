@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from torch import Tensor
 
-from talweg.errors import one_of
+from talweg.arguments import one_of
 
 MODES = ("fan_in", "fan_out", "fan_avg")
 

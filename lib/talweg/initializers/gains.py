@@ -11,7 +11,7 @@ from functools import lru_cache
 import torch
 from torch.nn import functional as F
 
-from talweg.errors import one_of
+from talweg.arguments import one_of
 
 CONVENTIONS = ("torch", "second_moment", "edge_of_chaos")
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 import torch
 from torch import Generator, Tensor, nn
 
-from talweg.errors import one_of
+from talweg.arguments import one_of
 from talweg.initializers import independent, orthogonal
 from talweg.initializers.layers import EMBEDDINGS, Layer, biases, kernels, weight_layers
 from talweg.initializers.lsuv import lsuv_

@@ -20,7 +20,7 @@ from collections.abc import Sequence
 import torch
 from torch import Generator, nn
 
-from talweg.errors import one_of, positive_int
+from talweg.arguments import one_of, positive_int
 from talweg.initializers.gains import number
 from talweg.initializers.independent import normal_
 from talweg.initializers.layers import weight_layers

@@ -7,8 +7,8 @@ import copy
 import torch
 from torch import Tensor, nn
 
-from talweg.errors import positive_int
-from talweg.stacked import stacked_layers
+from talweg.arguments import positive_int
+from talweg.objective.fast.dense_chain import stacked_layers
 
 __all__ = ["align", "permute"]
 

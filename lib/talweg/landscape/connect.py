@@ -8,11 +8,11 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from talweg.errors import one_of, positive_int
-from talweg.network import NetworkObjective
+from talweg.arguments import one_of, positive_int
+from talweg.bars import bar
 from talweg.objective import Objective
+from talweg.objective.network import NetworkObjective
 from talweg.optimizers import Adam
-from talweg.training.progress import bar
 
 __all__ = ["Curve", "connect"]
 

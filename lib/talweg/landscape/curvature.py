@@ -9,9 +9,10 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from talweg.errors import one_of, positive_int
+from talweg.arguments import one_of, positive_int
 from talweg.landscape.lanczos import ROUNDING, Chain, Product, gaussian, tridiagonal
-from talweg.objective import HESSIAN_LIMIT, Objective
+from talweg.objective import Objective
+from talweg.objective.function import HESSIAN_LIMIT
 
 __all__ = [
     "Eigenpairs", "NotConverged", "SpectralDensity", "Trace", "eigenpairs", "hvp", "saddle_index", "spectral_density",

@@ -11,7 +11,7 @@ import numpy
 import torch
 from torch import Tensor
 
-from talweg.files import whole_file
+from talweg.atomic import whole_file
 from talweg.objective import Objective
 
 __all__ = ["UNREADABLE", "evaluate"]

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from talweg.errors import positive_int
+from talweg.arguments import positive_int
 
 __all__ = ["Projection", "pca", "random_walk", "random_walk_variance", "tsne"]
 

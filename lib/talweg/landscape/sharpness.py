@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from talweg.errors import positive_int
+from talweg.arguments import positive_int
 from talweg.landscape.curvature import eigenpairs
 from talweg.landscape.lanczos import gaussian
 from talweg.objective import Objective

@@ -8,7 +8,7 @@ import numpy
 import torch
 from torch import Tensor
 
-from talweg.errors import positive_int
+from talweg.arguments import positive_int
 from talweg.landscape.surface import Surface
 from talweg.surfaces import GaussianMixture, GaussianWell
 

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from talweg.errors import one_of, positive_int
+from talweg.arguments import one_of, positive_int
 from talweg.models.dense import ACTIVATIONS
 
 __all__ = ["ConvNet", "ResNet"]

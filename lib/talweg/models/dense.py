@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import nn
 
-from ..errors import one_of, positive_int
+from talweg.arguments import one_of, positive_int
 
 __all__ = ["ACTIVATIONS", "MLP"]
 

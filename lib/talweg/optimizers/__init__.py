@@ -1,18 +1,18 @@
 """Optimizers whose update rules read like the formulas of the chapters; each is a `torch.optim.Optimizer`."""
 
-from .adafactor import Adafactor
-from .adagrad import Adagrad
-from .adam import Adam, AdamW, AMSGrad
-from .adam_variants import AdaBelief, NAdam, RAdam
-from .layerwise import LAMB, LARS
-from .lion import Lion
-from .muon import Muon
-from .rmsprop import RMSprop
-from .rule import Rule
-from .sam import SAM
-from .schedule_free import ScheduleFreeAdamW, ScheduleFreeSGD
-from .sgd import SGD
-from .sophia import Sophia
+from talweg.optimizers.adafactor import Adafactor
+from talweg.optimizers.adagrad import Adagrad
+from talweg.optimizers.adam import Adam, AdamW, AMSGrad
+from talweg.optimizers.adam_variants import AdaBelief, NAdam, RAdam
+from talweg.optimizers.layerwise import LAMB, LARS
+from talweg.optimizers.lion import Lion
+from talweg.optimizers.muon import Muon
+from talweg.optimizers.rmsprop import RMSprop
+from talweg.optimizers.rule import Rule
+from talweg.optimizers.sam import SAM
+from talweg.optimizers.schedule_free import ScheduleFreeAdamW, ScheduleFreeSGD
+from talweg.optimizers.sgd import SGD
+from talweg.optimizers.sophia import Sophia
 
 __all__ = [
     "LAMB",

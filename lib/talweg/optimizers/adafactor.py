@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from .rule import Rule
+from talweg.optimizers.rule import Rule
 
 
 class Adafactor(Rule):

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import torch
 
-from . import kernels
-from .rule import Rule
+from talweg.optimizers import kernels
+from talweg.optimizers.rule import Rule
 
 
 class Adagrad(Rule):

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from . import kernels
-from .rule import Rule
+from talweg.optimizers import kernels
+from talweg.optimizers.rule import Rule
 
 
 class Adam(Rule):

@@ -17,7 +17,7 @@ import math
 
 import torch
 
-from .tensors import Tensors
+from talweg.optimizers.tensors import Tensors
 
 
 def sgd(theta: Tensors, g: Tensors, m: Tensors | None = None, *, first: bool = False, **hyperparameters) -> None:

@@ -6,9 +6,9 @@ import math
 
 import torch
 
-from . import kernels
-from .rule import Rule
-from .tensors import Tensors
+from talweg.optimizers import kernels
+from talweg.optimizers.rule import Rule
+from talweg.optimizers.tensors import Tensors
 
 
 class LARS(Rule):

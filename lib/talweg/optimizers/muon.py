@@ -8,9 +8,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ..errors import one_of, positive_int
-from .adam import AdamW
-from .rule import Rule
+from talweg.arguments import one_of, positive_int
+from talweg.optimizers.adam import AdamW
+from talweg.optimizers.rule import Rule
 
 COEFFICIENTS = (3.4445, -4.7750, 2.0315)  # steepest at zero; singular values end in about [0.7, 1.2], not at 1
 

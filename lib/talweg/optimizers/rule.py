@@ -11,8 +11,8 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
-from ..errors import one_of
-from .tensors import Tensors, pieces
+from talweg.arguments import one_of
+from talweg.optimizers.tensors import Tensors, pieces
 
 # Closed below, and open or closed above: where each hyperparameter may lie, for every rule that has it.
 RANGES: dict[str, tuple[float, float, bool]] = {

@@ -9,8 +9,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from .rule import Rule
-from .sgd import SGD
+from talweg.optimizers.rule import Rule
+from talweg.optimizers.sgd import SGD
 
 
 class SAM(torch.optim.Optimizer):

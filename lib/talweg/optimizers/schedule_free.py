@@ -7,8 +7,8 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from . import kernels
-from .rule import Rule
+from talweg.optimizers import kernels
+from talweg.optimizers.rule import Rule
 
 
 class ScheduleFree(Rule):

@@ -8,8 +8,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from ..errors import one_of, positive_int
-from .rule import Rule
+from talweg.arguments import one_of, positive_int
+from talweg.optimizers.rule import Rule
 
 
 class Sophia(Rule):

@@ -4,8 +4,8 @@
 surfaces in `surfaces.js`. Tests hold both to `talweg.optimizers` and `talweg.surfaces`.
 """
 
-from .slice import load_slice
-from .surfaces import surface
-from .widget import Playground, playground
+from talweg.playground.slice import load_slice
+from talweg.playground.surfaces import surface
+from talweg.playground.widget import Playground, playground
 
 __all__ = ["Playground", "load_slice", "playground", "surface"]

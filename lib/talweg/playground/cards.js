@@ -1,6 +1,6 @@
 // One card for each method: which it is, its sliders, and a button to remove it.
 import { fill, h } from "../widgets/dom.js";
-import { slider, svg } from "../figures/plot.js";
+import { slider, svg } from "../widgets/plot.js";
 
 const shapes = ["M-5 0a5 5 0 1 0 10 0a5 5 0 1 0 -10 0Z", "M-4.5 -4.5H4.5V4.5H-4.5Z", "M0 -6L5.8 4.5H-5.8Z", "M0 -6.2L6.2 0L0 6.2L-6.2 0Z"];
 export const head = (i) => svg("path", { class: `tw-head tw-c${i}`, d: shapes[i] });

@@ -1,6 +1,6 @@
 // The playground: paths of up to four methods on a surface, played in the browser.
 import { fill, h } from "../widgets/dom.js";
-import { axes, number, slider, stage, svg } from "../figures/plot.js";
+import { axes, number, slider, stage, svg } from "../widgets/plot.js";
 import { path } from "./rules.js";
 import { surface } from "./surfaces.js";
 import { terrain } from "./terrain.js";

@@ -6,11 +6,10 @@ import json
 from pathlib import Path
 from typing import Any
 
-from talweg.errors import one_of
+from talweg.arguments import one_of
 from talweg.objective import Objective
+from talweg.playground.slice import load_slice
 from talweg.surfaces import Beale, GaussianMixture, Interpolated, Quadratic, Rosenbrock, Saddle
-
-from .slice import load_slice
 
 SETUP: dict[str, Any] = json.loads(Path(__file__).with_name("setup.json").read_text(encoding="utf-8"))
 

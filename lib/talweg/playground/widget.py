@@ -8,12 +8,11 @@ from typing import Any
 
 import traitlets
 
-from talweg.errors import one_of
+from talweg.arguments import one_of
 from talweg.i18n import gettext as _
-from talweg.widgets import Number, Widget, script, style
-
-from .slice import load_slice
-from .surfaces import SETUP
+from talweg.playground.slice import load_slice
+from talweg.playground.surfaces import SETUP
+from talweg.widgets import BASE, CHOICE, Number, Widget, script, style
 
 __all__ = ["Playground", "playground"]
 
@@ -46,11 +45,7 @@ class Playground(Widget):
     """See `playground`."""
 
     _esm = script(_HERE / "playground.js")
-    _css = style(
-        _HERE.parent / "widgets" / "base.css",
-        *(_HERE.parent / "figures" / name for name in ("figures.css", "choice.css")),
-        _HERE / "playground.css",
-    )
+    _css = style(*BASE, CHOICE, _HERE / "playground.css")
     surface = traitlets.Unicode("ravine").tag(sync=True)
     kappa = Number(REFERENCE_KAPPA, 1, 200).tag(sync=True)
     steps = Number(200, 10, 2000, whole=True).tag(sync=True)

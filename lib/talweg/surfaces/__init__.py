@@ -1,10 +1,10 @@
 """Functions with known gradients, Hessians and minima, on which every method can be checked by hand."""
 
-from .formula import Formula
-from .gaussian import GaussianMixture, GaussianWell
-from .interpolated import Interpolated
-from .quadratic import LeastSquares, Quadratic, Saddle
-from .valleys import Beale, Rosenbrock
+from talweg.surfaces.formula import Formula
+from talweg.surfaces.gaussian import GaussianMixture, GaussianWell
+from talweg.surfaces.interpolated import Interpolated
+from talweg.surfaces.quadratic import LeastSquares, Quadratic, Saddle
+from talweg.surfaces.valleys import Beale, Rosenbrock
 
 __all__ = [
     "Beale",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from .formula import Formula, Numbers, constant
+from talweg.surfaces.formula import Formula, Numbers, constant
 
 __all__ = ["GaussianMixture", "GaussianWell"]
 

@@ -7,7 +7,7 @@ import math
 import torch
 from torch import Tensor
 
-from .formula import Formula, Numbers, constant, vector
+from talweg.surfaces.formula import Formula, Numbers, constant, vector
 
 __all__ = ["LeastSquares", "Quadratic", "Saddle"]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from .formula import Formula
+from talweg.surfaces.formula import Formula
 
 __all__ = ["Beale", "Rosenbrock"]
 

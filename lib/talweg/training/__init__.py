@@ -1,8 +1,8 @@
 """Training: `minimize` an objective, `train` a network, `train_seeds` several at once. Each returns a `Run`."""
 
-from .descent import minimize
-from .network import train
-from .recorder import NonFiniteLoss
-from .seeds import train_seeds
+from talweg.training.descent import minimize
+from talweg.training.network import train
+from talweg.training.recorder import NonFiniteLoss
+from talweg.training.seeds import train_seeds
 
 __all__ = ["NonFiniteLoss", "minimize", "train", "train_seeds"]

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from ..errors import one_of, positive_int
-from ..run import Run
-from .stacking import StackedOptimizer
+from talweg.arguments import one_of, positive_int
+from talweg.run import Run
+from talweg.training.stacking import StackedOptimizer
 
 if TYPE_CHECKING:
-    from ..objective import Objective
+    from talweg.objective import Objective
 
 RECORDS = ("loss", "grad_norm", "step_norm", "weight_norm", "trajectory")
 

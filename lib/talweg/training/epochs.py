@@ -9,9 +9,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ..data import Dataset
-from ..errors import positive_int
-from .recorder import Recorder
+from talweg.arguments import positive_int
+from talweg.data import Dataset
+from talweg.training.recorder import Recorder
 
 EVALUATED_AT_ONCE = 2000  # samples
 

@@ -8,13 +8,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ..data import Dataset
-from ..errors import positive_int
-from ..run import Run
-from .epochs import EVALUATED_AT_ONCE, config, epoch_batches, evaluate, placed, rng_devices
-from .progress import bar
-from .recorder import Recorder
-from .steps import resume, show_answer, take_step
+from talweg.arguments import positive_int
+from talweg.bars import bar
+from talweg.data import Dataset
+from talweg.run import Run
+from talweg.training.epochs import EVALUATED_AT_ONCE, config, epoch_batches, evaluate, placed, rng_devices
+from talweg.training.recorder import Recorder
+from talweg.training.steps import resume, show_answer, take_step
 
 DEFAULT_RECORD = ("loss", "val_loss", "val_accuracy")
 

@@ -7,8 +7,8 @@ from collections.abc import Iterable
 import torch
 from torch import Tensor
 
-from ..errors import one_of, positive_int
-from ..run import Run
+from talweg.arguments import one_of, positive_int
+from talweg.run import Run
 
 PER_STEP = ("loss", "grad_norm", "step_norm", "weight_norm")
 PER_EPOCH = ("val_loss", "val_accuracy", "train_loss", "train_accuracy")

@@ -11,16 +11,16 @@ from torch import Tensor, nn
 from torch.func import functional_call, vmap
 from torch.nn import functional as F
 
-from ..data import Dataset
-from ..errors import positive_int
-from ..run import Run
-from ..stacked import stacked_forward
-from .epochs import config, epoch_batches, evaluate, placed
-from .network import DEFAULT_RECORD, train
-from .progress import bar
-from .recorder import Recorder
-from .stacking import StackedOptimizer
-from .steps import steps_alone
+from talweg.arguments import positive_int
+from talweg.bars import bar
+from talweg.data import Dataset
+from talweg.objective.fast.dense_chain import stacked_forward
+from talweg.run import Run
+from talweg.training.epochs import config, epoch_batches, evaluate, placed
+from talweg.training.network import DEFAULT_RECORD, train
+from talweg.training.recorder import Recorder
+from talweg.training.stacking import StackedOptimizer
+from talweg.training.steps import steps_alone
 
 
 def train_seeds(

@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterable
 import torch
 from torch import Tensor, nn
 
-from ..optimizers import SAM, Sophia
-from ..optimizers.schedule_free import ScheduleFree
-from .recorder import Recorder
+from talweg.optimizers import SAM, Sophia
+from talweg.optimizers.schedule_free import ScheduleFree
+from talweg.training.recorder import Recorder
 
 
 def take_step(

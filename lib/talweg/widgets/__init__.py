@@ -17,6 +17,10 @@ import traitlets
 
 from talweg.i18n import EDITIONS, decimal, language
 
+_HERE = Path(__file__).parent
+BASE = (_HERE / "base.css", _HERE / "figures.css")  # what every figure wears
+CHOICE = _HERE / "choice.css"  # and those with lists and boxes to choose from
+
 _IMPORT = re.compile(r'^import \{[^}]*\} from "(\./|\.\./)([\w./-]+)";\n', re.M)
 _EXPORT = re.compile(r"^export (?!default )", re.M)
 _COMMENT = re.compile(r"^[ \t]*//.*\n", re.M)

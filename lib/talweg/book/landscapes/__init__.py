@@ -1,0 +1,1 @@
+"""Figures, exercises, experiment and recorded results of the chapter `landscapes`."""

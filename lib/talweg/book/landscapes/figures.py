@@ -1,0 +1,161 @@
+"""Two figures of the chapter on loss landscapes: planes through a trained network, and one function at many scales."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import torch
+import traitlets
+from torch import Tensor
+from torch.nn.utils import parameters_to_vector
+
+from talweg.arguments import one_of
+from talweg.i18n import gettext as _
+from talweg.landscape import line, random_directions, sharpness
+from talweg.models import MLP
+from talweg.objective import Objective
+from talweg.objective.network import NetworkObjective
+from talweg.widgets import BASE, CHOICE, Number, Widget, script, style
+from talweg.widgets.planes import Slices, planes_through, rounded
+
+__all__ = ["Rescaling", "Slices", "rescaling", "slices"]
+
+_HERE = Path(__file__).parent
+DIRECTIONS = ("none", "layer", "filter", "pca")
+SPANS = (0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0)
+RESCALINGS = ("layer", "neuron")
+FACTORS = torch.logspace(-1, 1, 25, dtype=torch.float64)
+ALPHAS = torch.linspace(-1, 1, 61, dtype=torch.float64)
+
+
+def slices(
+    f: Objective,
+    center: Tensor,
+    directions: Mapping[str, tuple[Tensor, Tensor]],
+    path: Tensor,
+    *,
+    spans: Sequence[float] = SPANS,
+    resolution: int = 25,
+) -> Slices:
+    """The loss on planes through one point, as surfaces to turn: the reader chooses directions, window, scale and path.
+
+    center: (P,). directions: "none", "layer", "filter" (see `random_directions`) or "pca" → two directions (P,), whose
+    lengths are the units of the plane. path: (T, P), drawn at the loss of its own points over their orthogonal
+    projections. spans: half the widths of the windows, increasing. resolution: points along a side, odd.
+
+    The logarithm of each loss is kept in 12 bits, two letters of base 64, and a hole where a loss is not finite.
+    ValueError: a loss that is not positive, unknown directions, spans that do not increase,
+    an even resolution, a path that stays in the centre or where the loss is not finite.
+    """
+    for kind in directions:
+        one_of("directions", kind, DIRECTIONS)
+    return Slices(**planes_through(f, center, directions, path, spans, resolution))
+
+
+def rescaling(model: MLP, f: NetworkObjective, *, seed: int = 0) -> Rescaling:
+    """The loss along a random direction, raw and filter-normalised, of a ReLU network whose hidden units are rescaled.
+
+    model: one hidden layer with ReLU; f: its loss. Multiplying a unit's weights and bias by a factor and dividing the
+    weights that leave it by the same leaves the function as it is (Dinh et al. 2017). The factor is c for all units, or
+    c and 1/c at random, from 0.1 to 10 in 25 steps. seed: of the directions, which are the same for each c up to their
+    normalization, and of the units. ValueError: another kind of network.
+    """
+    if not isinstance(model, MLP) or len(model.sizes) != 3 or not isinstance(model[2], torch.nn.ReLU):
+        raise ValueError("model must be an MLP with one hidden layer and ReLU")
+    signs = torch.randint(2, (model.sizes[1],), generator=torch.Generator().manual_seed(seed)) * 2 - 1
+    exponents = {"layer": torch.ones_like(signs), "neuron": signs}
+    networks = {
+        kind: [rescaled(model, c**exponent) for c in FACTORS.to(f.theta)] for kind, exponent in exponents.items()
+    }
+    return Rescaling(
+        factors=rounded(FACTORS),
+        alphas=rounded(ALPHAS),
+        lines={kind: _lines(f, several, seed) for kind, several in networks.items()},
+        curvatures={kind: _curvatures(f, several, seed) for kind, several in networks.items()},
+        loss=float(f"{float(f(f.theta)):.4g}"),
+    )
+
+
+@torch.no_grad()
+def rescaled(model: MLP, factors: Tensor) -> MLP:
+    """A copy of the network, of the same function, whose hidden units are multiplied by `factors` (units,) > 0."""
+    other = copy.deepcopy(model)
+    other[1].weight.mul_(factors[:, None])
+    other[1].bias.mul_(factors)
+    other[3].weight.div_(factors)
+    return other
+
+
+class Rescaling(Widget):
+    """See `rescaling`."""
+
+    _esm = script(_HERE / "rescaling.js")
+    _css = style(*BASE, CHOICE)
+    factors = traitlets.List().tag(sync=True)
+    alphas = traitlets.List().tag(sync=True)
+    lines = traitlets.Dict().tag(sync=True)
+    curvatures = traitlets.Dict().tag(sync=True)
+    loss = Number(0.0, 0, 1e9).tag(sync=True)
+    kind = traitlets.Unicode("layer").tag(sync=True)
+    at = Number(4, 0, len(FACTORS) - 1, whole=True).tag(sync=True)
+
+    def __init__(self, **kwargs):
+        super().__init__(words=_rescaling_words(), **kwargs)
+
+    @traitlets.validate("kind")
+    def _check_kind(self, proposal):
+        return one_of("kind", proposal["value"], RESCALINGS)
+
+    def __repr__(self) -> str:
+        return f"Rescaling(c={self.factors[self.at]:g}, kind={self.kind!r})"
+
+
+
+def _lines(f: NetworkObjective, networks: list[MLP], seed: int) -> dict[str, list]:
+    ends = {kind: [_end(network, kind, seed) for network in networks] for kind in ("none", "filter")}
+    return {
+        kind: [_written(line(f, theta, theta + d, ALPHAS.to(theta))) for theta, d in several]
+        for kind, several in ends.items()
+    }
+
+
+def _curvatures(f: NetworkObjective, networks: list[MLP], seed: int) -> dict[str, list]:
+    """dᵀHd along both directions, and the largest eigenvalue."""
+    found = {
+        kind: rounded(torch.stack([d @ f.hvp(theta, d) for theta, d in (_end(n, kind, seed) for n in networks)]))
+        for kind in ("none", "filter")
+    }
+    thetas = torch.stack([_end(network, "none", seed)[0] for network in networks])
+    return {**found, "largest": rounded(sharpness(f, thetas, 1e-3))}
+
+
+def _end(network: MLP, normalize: str, seed: int) -> tuple[Tensor, Tensor]:
+    d, _second = random_directions(network, normalize, torch.Generator().manual_seed(seed))
+    return parameters_to_vector(network.parameters()).detach(), d
+
+
+def _written(values: Tensor) -> str:
+    return " ".join(f"{value:.3g}" for value in values.tolist())
+
+
+def _rescaling_words() -> dict[str, str | dict[str, str]]:
+    return {
+        "figure": _("One function, many scales"),
+        "none": _("Loss along a random direction, as drawn"),
+        "filter": _("Along the same direction, filter-normalised"),
+        "before": "c = 1",
+        "kind": _("What is rescaled"),
+        "names": {"layer": _("The whole layer, by c"), "neuron": _("Each unit, by c or 1/c")},
+        "at": _("Factor c"),
+        "said": _(
+            "c = {c}: the network computes what it computed before, and the loss in the centre stays {loss}. The "
+            "largest curvature is {largest} ({a} times that at c = 1); along the direction as drawn {none} ({b} times), "
+            "along the filter-normalised one {filter} ({d} times)."
+        ),
+        "one": _(
+            "c = 1: the network as it was trained, with a loss of {loss} in the centre. The largest curvature is "
+            "{largest}; along the direction as drawn {none}, along the filter-normalised one {filter}."
+        ),
+    }

