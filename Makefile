@@ -57,21 +57,21 @@ serve: html
 	$(PY) -m http.server $(PORT) --bind 127.0.0.1 --directory _build/html
 
 pdf: site
-	$(PY) -m talweg_site.pdf
+	$(PY) -m talweg_site.print.pdf
 
 notebooks: .venv/.installed
-	@$(PY) -m talweg_site.notebooks
+	@$(PY) -m talweg_site.author.notebooks
 
 # a typo mended in an .md reaches the site without running anything; changed code is an error here
 prose: .venv/.installed
-	@$(PY) -m talweg_site.notebooks --prose-only
+	@$(PY) -m talweg_site.author.notebooks --prose-only
 
 nbcheck: .venv/.installed
-	@$(PY) -m talweg_site.nbcheck
+	@$(PY) -m talweg_site.check.nbcheck
 
 copy-code: .venv/.installed
 	@test -n "$(FROM)" || { echo "error: say which edition has the right code: make copy-code FROM=es"; exit 1; }
-	@$(PY) -m talweg_site.parity copy-code --from $(FROM)
+	@$(PY) -m talweg_site.check.parity copy-code --from $(FROM)
 
 bench: .venv/.installed
 	$(PY) -m pip install --quiet --editable '.[bench]'
@@ -79,19 +79,19 @@ bench: .venv/.installed
 
 check: .venv/.installed
 	$(BIN)/ruff check .
-	$(PY) -m talweg_site.parity
-	$(PY) -m talweg_site.style
+	$(PY) -m talweg_site.check.parity
+	$(PY) -m talweg_site.check.style
 	$(PY) -m pytest -q -n 2 --dist worksteal -m "not slow and not browser and not gpu" \
 	  --ignore tests/library/optimizers tests/library tests/kit tests/book tests/chapters
 
 test: .venv/.installed
 	$(BIN)/ruff check .
-	$(PY) -m talweg_site.parity
+	$(PY) -m talweg_site.check.parity
 	$(MAKE) pdf
 	$(PY) -m pytest -n 2 --dist loadscope tests
 
 lock: .venv/.installed
-	$(PY) -m talweg_site.lock
+	$(PY) -m talweg_site.author.lock
 
 BABEL = $(BIN)/pybabel --quiet
 catalogs: .venv/.installed

@@ -5,33 +5,24 @@ Catalogs are loaded in each extension's `setup`, so the language has to be set b
 
 from __future__ import annotations
 
-from importlib import import_module
 from importlib.metadata import version
 
 from sphinx.application import Sphinx
+
+from talweg_site import editions
+from talweg_site.build import assets, bibliography, claims, glossary, landing, page, repairs, search, site, theme, toc
+from talweg_site.print import pdf
 
 __version__ = version("talweg-site")
 
 # In this order: `editions` sets the language that all others translate into.
 PARTS = (
-    "editions",
-    "assets",
-    "page",
-    "toc",
-    "theme",
-    "repairs",
-    "bibliography",
-    "glossary",
-    "claims",
-    "landing",
-    "search",
-    "site",
-    "pdf",
-)
+    editions, assets, page, toc, theme, repairs, bibliography, glossary, claims, landing, search, site, pdf,
+)  # fmt: skip
 
 
 def setup(app: Sphinx) -> dict[str, bool | str]:
     """Set up every part of the extension."""
     for part in PARTS:
-        import_module(f"talweg_site.{part}").setup(app)
+        part.setup(app)
     return {"version": __version__, "parallel_read_safe": True, "parallel_write_safe": True}

@@ -113,7 +113,7 @@ def configure(app: Sphinx, config: Config) -> None:
     config.html_favicon = os.path.relpath(root / "_assets" / "favicon.svg", folder)
     config.html_copy_source = edition is not None
     if edition is None:
-        config.external_toc_path = str(Path(__file__).with_name("landing_toc.yml"))
+        config.external_toc_path = str(Path(__file__).with_name("build") / "landing_toc.yml")
         config.include_patterns = ["index.md"]
         config.bibtex_bibfiles = []
         return

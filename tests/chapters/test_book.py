@@ -10,8 +10,9 @@ import yaml
 
 from talweg import chapters as book
 from talweg.exercises import loader
-from talweg_site import execute, nbcheck, notebooks, parity, style
+from talweg_site.author import execute, notebooks
 from talweg_site.chapter import chapters
+from talweg_site.check import nbcheck, parity, style
 
 
 def told(problems: list[str]) -> str:
@@ -27,7 +28,7 @@ def test_editions_hold_the_same_cells_code_labels_and_exercises(root):
 
 
 def test_every_page_is_listed_and_every_listed_page_exists(root):
-    from talweg_site.site import listed_pages
+    from talweg_site.build.site import listed_pages
 
     listed = Counter(listed_pages(root / "_toc.yml"))
     assert {page: n for page, n in listed.items() if n > 1} == {}
@@ -36,7 +37,7 @@ def test_every_page_is_listed_and_every_listed_page_exists(root):
 
 
 def test_chapters_stand_in_one_order(root):
-    from talweg_site.site import listed_pages
+    from talweg_site.build.site import listed_pages
 
     assert list(book.chapters()) == [page for page in listed_pages(root / "_toc.yml") if page in book.chapters()]
     assert list(book.chapters()) == list(dict.fromkeys(entry.chapter for entry in loader.load().values()))

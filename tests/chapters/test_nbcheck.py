@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from talweg_site import nbcheck, notebooks
+from talweg_site.author import notebooks
 from talweg_site.chapter import ChapterError, chapters
+from talweg_site.check import nbcheck
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from talweg_site import execute, notebooks
+from talweg_site.author import execute, notebooks
 from talweg_site.chapter import ChapterError, read_chapter
 
 RANDOM_WIDGETS = """\

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from talweg_site import nbcheck
 from talweg_site.chapter import chapters
+from talweg_site.check import nbcheck
 
 pytestmark = pytest.mark.slow
 EDITION = "es"

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from talweg_site import parity
+from talweg_site.author.copying import copy_code
 from talweg_site.chapter import ChapterError, read_chapter
-from talweg_site.copying import copy_code
+from talweg_site.check import parity
 
 
 def test_equal_editions_pass(make_book):

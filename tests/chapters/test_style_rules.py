@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from talweg_site import style, terms
-from talweg_site.prose import paragraphs
+from talweg_site.check import style, terms
+from talweg_site.check.prose import paragraphs
 
 ES = "El paso decide si el método converge, y la razón de los valores propios dice con qué velocidad lo hace."
 DE = "Die Schrittweite entscheidet, ob das Verfahren konvergiert, und das Verhältnis der Eigenwerte sagt, wie schnell."

@@ -55,7 +55,7 @@ def test_lock_holds_exact_public_versions_of_all_that_is_asked_for():
 
 
 def test_lock_is_what_is_installed():
-    command = [sys.executable, "-m", "talweg_site.lock", "--check"]
+    command = [sys.executable, "-m", "talweg_site.author.lock", "--check"]
     result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert result.returncode == 0, result.stderr
 

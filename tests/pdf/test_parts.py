@@ -8,17 +8,14 @@ import pytest
 from docutils import nodes
 from PIL import Image
 
-from talweg_site import (
-    latex_cells,
-    latex_fonts,
-    latex_mathml,
-    latex_names,
-    latex_run,
-    latex_structure,
-    pdf,
-    photographs,
-)
-from talweg_site.latex_writer import braced
+from talweg_site.print import cells as latex_cells
+from talweg_site.print import fonts as latex_fonts
+from talweg_site.print import mathml as latex_mathml
+from talweg_site.print import names as latex_names
+from talweg_site.print import pdf, photographs
+from talweg_site.print import run as latex_run
+from talweg_site.print import structure as latex_structure
+from talweg_site.print.writer import braced
 
 
 def test_mathml_becomes_tex():

@@ -14,7 +14,8 @@ import yaml
 from babel.messages.pofile import read_po
 from sphinx.errors import ConfigError, ExtensionError
 
-from talweg_site import claims, editions, glossary, mime, repairs, site
+from talweg_site import editions
+from talweg_site.build import claims, glossary, mime, repairs, site
 
 CODES = ("es", "de", "zh", "ru")
 JUPYTER_BOOK = [sys.executable, "-c", site.JUPYTER_BOOK, "build"]
@@ -121,7 +122,7 @@ def test_every_own_word_is_translated_in_every_language(root: Path) -> None:
         words[path.parent.parent.name] = {message.id for message in catalog if message.id}
     assert set(words) == {"es", "de", "zh_CN", "ru"}
     used = set()
-    for path in [*(root / "_templates").glob("*.html"), *(root / "_ext" / "talweg_site").glob("*.py")]:
+    for path in [*(root / "_templates").glob("*.html"), *(root / "_ext" / "talweg_site").rglob("*.py")]:
         used |= set(re.findall(r"""(?<![\w.])_\(["']([^"']+)["']\)""", path.read_text(encoding="utf-8")))
     toc = yaml.safe_load((root / "_toc.yml").read_text(encoding="utf-8"))
     used |= {part["caption"] for part in toc["parts"]}

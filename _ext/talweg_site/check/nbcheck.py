@@ -1,7 +1,7 @@
 """Run every notebook with nbval and compare what it prints with what is stored.
 
-python -m talweg_site.nbcheck [--lang es] [chapter …]
-python -m talweg_site.nbcheck --lang de --cpu other     as if on a machine without AVX
+python -m talweg_site.check.nbcheck [--lang es] [chapter …]
+python -m talweg_site.check.nbcheck --lang de --cpu other     as if on a machine without AVX
 
 A notebook that passed is skipped until it, talweg, or the lock changes: the stamps are in _build/.
 """
@@ -17,9 +17,9 @@ import sys
 from collections.abc import Iterable
 from pathlib import Path
 
-from .chapter import ChapterError, chapters
-from .execute import BATCH
-from .notebooks import write_atomically
+from talweg_site.author.execute import BATCH
+from talweg_site.author.notebooks import write_atomically
+from talweg_site.chapter import ChapterError, chapters
 
 STAMPS = Path("_build/nbcheck.json")
 OTHER_CPU = {"ATEN_CPU_CAPABILITY": "default", "MKL_CBWR": "COMPATIBLE"}  # stands in for another machine
@@ -93,7 +93,7 @@ def check(paths: list[Path], root: Path, *, jobs: int = 2, other_cpu: bool = Fal
 
 def main(arguments: list[str] | None = None) -> int:
     """The command line; 0 if every notebook prints what it stores."""
-    parser = argparse.ArgumentParser(prog="python -m talweg_site.nbcheck", description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(prog="python -m talweg_site.check.nbcheck", description=__doc__.splitlines()[0])
     parser.add_argument("chapters", nargs="*", metavar="chapter", help="only these chapters")
     parser.add_argument("--lang", action="append", help="only this edition (may be repeated)")
     parser.add_argument("--cpu", choices=("this", "other"), default="this", help="other: without vector units")

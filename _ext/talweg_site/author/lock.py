@@ -1,6 +1,6 @@
 """Write requirements.lock: the exact versions of all that `talweg[site,test]` needs, as installed here.
 
-python -m talweg_site.lock [--check]
+python -m talweg_site.author.lock [--check]
 
 To upgrade a package: `.venv/bin/pip install --upgrade NAME`, then `make lock`.
 """
@@ -57,7 +57,7 @@ def lock_lines() -> list[str]:
 
 def main(arguments: list[str] | None = None) -> int:
     """The command line; with --check 1 if the lock does not say what is installed."""
-    parser = argparse.ArgumentParser(prog="python -m talweg_site.lock", description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(prog="python -m talweg_site.author.lock", description=__doc__.splitlines()[0])
     parser.add_argument("--check", action="store_true", help="write nothing, compare")
     options = parser.parse_args(arguments)
     try:

@@ -14,9 +14,9 @@ import yaml
 from sphinx.application import Sphinx
 from sphinx.errors import ExtensionError
 
-from talweg_site.assets import WHOLE_SITE
+from talweg_site.build.assets import WHOLE_SITE
+from talweg_site.build.search import build_index
 from talweg_site.editions import EDITIONS
-from talweg_site.search import build_index
 
 JUPYTER_BOOK = "from jupyter_book.cli.main import main; main()"  # the package has no __main__
 EDITION_PAGES = f"{{{','.join(EDITIONS)}}}/*.html"

@@ -14,7 +14,7 @@ from docutils import nodes
 from sphinx.application import Sphinx
 from sphinx.locale import _
 
-from talweg_site.assets import vendor_prefix
+from talweg_site.build.assets import vendor_prefix
 from talweg_site.editions import BOOK_TITLES, EDITIONS, REPOSITORY, SITE
 
 # Messages used by the scripts of the page, as JSON in #talweg-words.

@@ -1,6 +1,6 @@
 """Keep every chapter's .ipynb in step with its .md, the only source.
 
-    python -m talweg_site.notebooks [--lang es] [chapter …]
+    python -m talweg_site.author.notebooks [--lang es] [chapter …]
 
 Prose goes over without running anything; a notebook whose code changed is run again from the top.
 Never `jupytext --sync`: it trusts file times and overwrites an edited .md when the .ipynb is newer.
@@ -22,8 +22,8 @@ from pathlib import Path
 
 import nbformat
 
-from .chapter import ChapterError, chapters, read_chapter
-from .execute import execute, size_problems
+from talweg_site.author.execute import execute, size_problems
+from talweg_site.chapter import ChapterError, chapters, read_chapter
 
 JUPYTER_NOISE = ("collapsed", "scrolled", "execution", "ExecuteTime", "jp-MarkdownHeadingCollapsed", "trusted")
 MAX_SECONDS = 40  # what a notebook may take, start included
@@ -202,7 +202,7 @@ def _print(result: Result) -> None:
 
 def main(arguments: list[str] | None = None) -> int:
     """The command line; 0 if every chapter is in step."""
-    parser = argparse.ArgumentParser(prog="python -m talweg_site.notebooks", description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(prog="python -m talweg_site.author.notebooks", description=__doc__.splitlines()[0])
     parser.add_argument("chapters", nargs="*", metavar="chapter", help="only these chapters, e.g. gradient-descent")
     parser.add_argument("--lang", action="append", help="only this edition (may be repeated)")
     parser.add_argument("--prose-only", action="store_true", help="run nothing; an error where code changed")

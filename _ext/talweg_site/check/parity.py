@@ -1,7 +1,7 @@
 """The editions hold the same cells, code, labels, citations and exercises.
 
-python -m talweg_site.parity                       say what differs where
-python -m talweg_site.parity copy-code --from es   copy the code cells of one edition to the others
+python -m talweg_site.check.parity                       say what differs where
+python -m talweg_site.check.parity copy-code --from es   copy the code cells of one edition to the others
 """
 
 from __future__ import annotations
@@ -18,9 +18,8 @@ from pathlib import Path
 import nbformat
 
 from talweg.i18n import EDITIONS
-
-from .chapter import SETUP, USE, ChapterError, cell_lines, is_notebook, read_chapter, without_own_words
-from .copying import copy_code
+from talweg_site.author.copying import copy_code
+from talweg_site.chapter import SETUP, USE, ChapterError, cell_lines, is_notebook, read_chapter, without_own_words
 
 LABELS = (
     re.compile(r"^ {0,3}\(([^)\s]+)\)=\s*$", re.MULTILINE),
@@ -179,7 +178,7 @@ def _compare_marks(one: str, other: str, one_label: str, label: str) -> list[str
 
 def main(arguments: list[str] | None = None) -> int:
     """The command line; 0 if the editions agree, or the code was copied."""
-    parser = argparse.ArgumentParser(prog="python -m talweg_site.parity", description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(prog="python -m talweg_site.check.parity", description=__doc__.splitlines()[0])
     parser.add_argument("--root", type=Path, default=Path.cwd(), help="top of the repository (default: here)")
     commands = parser.add_subparsers(dest="command")
     copying = commands.add_parser("copy-code", help="copy code cells of one edition to the others")

@@ -10,9 +10,17 @@ import nbformat
 from jupytext.myst import dump_yaml_blocks
 
 from talweg.i18n import EDITIONS
-
-from .chapter import OWN_WORDS, SETUP, USE, ChapterError, cell_lines, is_notebook, read_chapter, without_own_words
-from .notebooks import write_atomically
+from talweg_site.author.notebooks import write_atomically
+from talweg_site.chapter import (
+    OWN_WORDS,
+    SETUP,
+    USE,
+    ChapterError,
+    cell_lines,
+    is_notebook,
+    read_chapter,
+    without_own_words,
+)
 
 
 def copy_code(

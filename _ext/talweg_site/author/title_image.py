@@ -2,7 +2,7 @@
 
 A small MLP is trained on the digits; the loss is evaluated on a plane through the trained weights, along two random
 directions normalised filter by filter (Li et al. 2018, arXiv:1712.09913). The line is the path of steepest descent
-on that slice. `python -m talweg_site.title_image` writes title.svg, title.png and favicon.svg to _assets.
+on that slice. `python -m talweg_site.author.title_image` writes title.svg, title.png and favicon.svg to _assets.
 """
 
 from __future__ import annotations
@@ -187,7 +187,7 @@ FAVICON = """\
 
 def main() -> None:
     """Compute the slice and write the pictures."""
-    assets = Path(__file__).parents[2] / "_assets"
+    assets = Path(__file__).parents[3] / "_assets"
     z = surface()
     lines, talweg = contours(z), descent(z)
     write_svg(lines, talweg, assets / "title.svg")

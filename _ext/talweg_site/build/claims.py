@@ -20,8 +20,8 @@ from sphinx.locale import _
 from sphinx.util import logging
 from sphinx.util.docutils import SphinxDirective
 
+from talweg_site.build.mime import CLAIM, parsed
 from talweg_site.editions import EDITIONS
-from talweg_site.mime import CLAIM, parsed
 
 logger = logging.getLogger(__name__)
 

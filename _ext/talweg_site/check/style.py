@@ -1,6 +1,6 @@
 """The style sheet of each edition, as far as a machine can read it (CONTRIBUTING.md has it in words).
 
-python -m talweg_site.style [--lang es]
+python -m talweg_site.check.style [--lang es]
 """
 
 from __future__ import annotations
@@ -12,10 +12,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from talweg.i18n import EDITIONS
-
-from .chapter import ChapterError, cell_lines, is_notebook, read_chapter
-from .prose import GAP, Paragraph, paragraphs
-from .terms import term_problems
+from talweg_site.chapter import ChapterError, cell_lines, is_notebook, read_chapter
+from talweg_site.check.prose import GAP, Paragraph, paragraphs
+from talweg_site.check.terms import term_problems
 
 HAN = r"\u4e00-\u9fff"
 # Words so frequent in one language and so rare in the others that a paragraph cannot do without its own.
@@ -161,7 +160,7 @@ def check(root: Path, languages: list[str] | None = None) -> list[str]:
 
 def main(arguments: list[str] | None = None) -> int:
     """The command line; 0 if nothing was found."""
-    parser = argparse.ArgumentParser(prog="python -m talweg_site.style", description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(prog="python -m talweg_site.check.style", description=__doc__.splitlines()[0])
     parser.add_argument("--lang", action="append", choices=list(EDITIONS), help="only this edition (may be repeated)")
     parser.add_argument("--root", type=Path, default=Path.cwd(), help="top of the repository (default: here)")
     options = parser.parse_args(arguments)

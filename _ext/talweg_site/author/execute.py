@@ -12,7 +12,7 @@ import nbformat
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 
-from .chapter import ChapterError
+from talweg_site.chapter import ChapterError
 
 TIMEOUT = 300  # seconds a cell may take; a whole notebook should need 25
 BATCH = {"TALWEG_BATCH": "1", "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "PYTHONHASHSEED": "0"}

@@ -1,4 +1,4 @@
-"""Nodes that only the printed book has; `latex_writer` writes them."""
+"""Nodes that only the printed book has; `writer` writes them."""
 
 from __future__ import annotations
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from sphinx.transforms.post_transforms.images import ImageConverter
 
-from talweg_site import photographs
+from talweg_site.print import photographs
 
 
 class PrintSvg(ImageConverter):

@@ -10,7 +10,7 @@ from typing import Any
 from docutils import nodes
 from sphinx.writers.latex import LaTeXTranslator
 
-from talweg_site import latex_nodes
+from talweg_site.print import nodes as latex_nodes
 
 # MathJax reads x_\max; TeX wants braces around an operator in an index.
 _BARE_OPERATOR = re.compile(r"([_^])\s*(\\(?:arg)?(?:max|min|sup|inf|lim|det|exp|log|dim|ker|deg))(?![A-Za-z])")
@@ -40,12 +40,12 @@ def braced(math: str) -> str:
 
 
 class BookTranslator(LaTeXTranslator):
-    """Writes an edition as a book: pages side by side, numbered or not, and the nodes of `latex_nodes`."""
+    """Writes an edition as a book: pages side by side, numbered or not, and the nodes of `print.nodes`."""
 
     def __init__(self, *args: Any) -> None:
         super().__init__(*args)
         self.this_is_the_title = 0  # the first page is a chapter like the others
-        self.elements["contentsname"] = ""  # not the caption of the first part: latex_names sets it
+        self.elements["contentsname"] = ""  # not the caption of the first part: `names` sets it
 
     def visit_start_of_file(self, node: nodes.Element) -> None:
         super().visit_start_of_file(node)

@@ -9,7 +9,7 @@ from pathlib import Path
 import snowballstemmer
 import yaml
 
-from .prose import paragraphs
+from talweg_site.check.prose import paragraphs
 
 STEMMERS = {"es": "spanish", "de": "german", "ru": "russian"}
 OFTEN = 4  # an edition that uses its term so often on a page speaks about it

@@ -1,4 +1,4 @@
-"""The printed book: `python -m talweg_site.pdf` writes `_build/pdf/talweg-<lang>.pdf` for each edition.
+"""The printed book: `python -m talweg_site.print.pdf` writes `_build/pdf/talweg-<lang>.pdf` for each edition.
 
 The same sources as the site. Figures that a page draws are photographed from the built site; so build that first
 (`make pdf` does). A PDF that fails leaves the one before it in place.
@@ -19,12 +19,13 @@ from pathlib import Path
 
 from sphinx.application import Sphinx
 
-from talweg_site import latex, latex_run, photographs
+from talweg_site.build.page import build_date
+from talweg_site.build.site import JUPYTER_BOOK
 from talweg_site.editions import EDITIONS, find_root
-from talweg_site.latex_cells import driven_figures, read_notebook
-from talweg_site.latex_fonts import FontError, fallback_package, make_fonts
-from talweg_site.page import build_date
-from talweg_site.site import JUPYTER_BOOK
+from talweg_site.print import latex, photographs
+from talweg_site.print import run as latex_run
+from talweg_site.print.cells import driven_figures, read_notebook
+from talweg_site.print.fonts import FontError, fallback_package, make_fonts
 
 WORKERS = 2
 TOO_WIDE = 12.0  # points by which a line may stick out without a word about it
@@ -141,7 +142,7 @@ def make(root: Path, codes: list[str]) -> None:
 
 def main(arguments: list[str] | None = None) -> int:
     """The command line."""
-    parser = argparse.ArgumentParser(prog="python -m talweg_site.pdf", description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(prog="python -m talweg_site.print.pdf", description=__doc__.splitlines()[0])
     parser.add_argument("--lang", nargs="+", choices=list(EDITIONS), default=list(EDITIONS), help="editions to print")
     options = parser.parse_args(arguments)
     try:

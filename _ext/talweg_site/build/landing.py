@@ -10,9 +10,9 @@ from docutils.parsers.rst import directives
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
-from talweg_site.assets import vendor_prefix
+from talweg_site.build.assets import vendor_prefix
+from talweg_site.build.page import book_version, build_date
 from talweg_site.editions import EDITIONS, SITE
-from talweg_site.page import book_version, build_date
 
 
 class EditionBlock(SphinxDirective):

@@ -1,4 +1,4 @@
-"""What changes when an edition is written for print; active only in the builds that `talweg_site.pdf` starts."""
+"""What changes when an edition is written for print; active only in the builds that `talweg_site.print.pdf` starts."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from sphinx.application import Sphinx
 from sphinx.config import Config
 
 from talweg_site.editions import BOOK_TITLES
-from talweg_site.latex_cells import PrintCells
-from talweg_site.latex_images import PrintSvg
-from talweg_site.latex_names import LATEX, names, names_package
-from talweg_site.latex_structure import ArrangeBook, CollectSolutions, PrintProofs, PrintReferences
-from talweg_site.latex_writer import BookTranslator
+from talweg_site.print.cells import PrintCells
+from talweg_site.print.images import PrintSvg
+from talweg_site.print.names import LATEX, names, names_package
+from talweg_site.print.structure import ArrangeBook, CollectSolutions, PrintProofs, PrintReferences
+from talweg_site.print.writer import BookTranslator
 
 FONTS = "TALWEG_PRINT_FONTS"  # where pdf.py has put the cut fonts: set in a print build only
 PHOTOGRAPHS = "TALWEG_PRINT_PHOTOGRAPHS"
@@ -89,7 +89,7 @@ def configure(app: Sphinx, config: Config) -> None:
     config.latex_domain_indices = False
     config.latex_additional_files = [str(LATEX / "talweg.sty")]
     config.numfig_secnum_depth = 1
-    config.pygments_style = "talweg_site.latex_style.Print"
+    config.pygments_style = "talweg_site.print.style.Print"
 
 
 def write_names(app: Sphinx, exception: Exception | None) -> None:

@@ -9,10 +9,10 @@ from typing import Any
 
 from babel.dates import format_date
 
+from talweg_site.build.page import book_version, build_date
 from talweg_site.editions import BOOK_TITLES, EDITIONS
-from talweg_site.page import book_version, build_date
 
-LATEX = Path(__file__).with_name("latex")
+LATEX = Path(__file__).with_name("tex")
 SITE = "https://talweg-book.github.io/talweg/"
 
 

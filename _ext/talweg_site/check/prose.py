@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from .chapter import cell_lines, is_notebook, read_chapter
+from talweg_site.chapter import cell_lines, is_notebook, read_chapter
 
 GAP = "◇"  # where a formula, a name in code or a reference stood
 PROSE_DIRECTIVES = re.compile(

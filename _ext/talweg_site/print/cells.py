@@ -13,8 +13,9 @@ from sphinx import addnodes
 from sphinx.errors import ExtensionError
 from sphinx.transforms.post_transforms import SphinxPostTransform
 
-from talweg_site import latex_mathml, latex_nodes
-from talweg_site.mime import PLOTLY, alternative_text
+from talweg_site.build.mime import PLOTLY, alternative_text
+from talweg_site.print import mathml as latex_mathml
+from talweg_site.print import nodes as latex_nodes
 
 VIEW = "application/vnd.jupyter.widget-view+json"
 STATE = "application/vnd.jupyter.widget-state+json"
@@ -116,7 +117,7 @@ class PrintCells(SphinxPostTransform):
         name = figure["ids"][0]
         path = Path(self.config.talweg_photographs) / f"{latex_nodes.docname_of(figure)}.{name}.png"
         if not path.exists():
-            raise ExtensionError(f"figure {name} has no photograph ({path.name}): run python -m talweg_site.pdf")
+            raise ExtensionError(f"figure {name} has no photograph ({path.name}): run python -m talweg_site.print.pdf")
         return latex_nodes.photograph(file=str(path), alt=alternative_text(cell.get("cell_metadata") or {}))
 
     @staticmethod

@@ -1,7 +1,7 @@
 """Third-party files that the site serves itself: fonts, MathJax, require.js, widgets, plotly.
 
 They come from npm (`package.json`, `package-lock.json`) and from the Python wheels; none is committed.
-`python -m talweg_site.assets` installs the npm part, `copy_vendor` copies what the pages need.
+`python -m talweg_site.build.assets` installs the npm part, `copy_vendor` copies what the pages need.
 """
 
 from __future__ import annotations
@@ -94,7 +94,7 @@ def _copy(source: Path, target: Path) -> None:
                 _copy(path, target / path.relative_to(source))
         return
     if not source.exists():
-        raise ExtensionError(f"third-party file {source.name} is missing: run `python -m talweg_site.assets`")
+        raise ExtensionError(f"third-party file {source.name} is missing: run `python -m talweg_site.build.assets`")
     if target.exists() and target.stat().st_size == source.stat().st_size:
         if target.stat().st_mtime >= source.stat().st_mtime:
             return

@@ -1,0 +1,1 @@
+"""What runs inside Sphinx: pages, claims, glossary, search, the site put together."""

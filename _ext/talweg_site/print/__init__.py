@@ -1,0 +1,1 @@
+"""The printed book: LaTeX, its fonts, photographs of the figures, four PDFs."""
