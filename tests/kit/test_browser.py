@@ -56,7 +56,9 @@ def opened(browser, tmp_path):
     """`opened(widget, hash="", published=True)`: the page with that widget, drawn."""
 
     def open_page(widget, hash="", published=True, width=1000, reduced=False):
-        state = {name: value for name, value in widget.get_state().items() if not name.startswith("_") and name != "layout"}
+        state = {
+            name: value for name, value in widget.get_state().items() if not name.startswith("_") and name != "layout"
+        }
         page = PAGE.replace("CONTENT", 'data-content_root="./"' if published else "").replace("CSS", widget._css)
         page = page.replace("SCRIPT", widget._esm.replace("export default { render };", "globalThis.render = render;"))
         (tmp_path / "page.html").write_text(page.replace("STATE", json.dumps(state)), encoding="utf-8")
@@ -103,7 +105,10 @@ def shown(browser) -> int:
 def test_the_playground_tells_in_words_who_arrived(opened):
     browser = opened(figures.playground("mixture", ["SGD", "Adam"]))
     text = said(browser)
-    assert "Descenso de gradiente llega al mínimo, en (2,3; 0,6)" in text and "Adam llega al mínimo, en (0,257; −0,874)" in text
+    assert (
+        "Descenso de gradiente llega al mínimo, en (2,3; 0,6)" in text
+        and "Adam llega al mínimo, en (0,257; −0,874)" in text
+    )
     assert shown(browser) == 300  # whole from the start
 
 
@@ -117,7 +122,9 @@ def test_everything_is_reached_by_keyboard(opened):
         if element.tag_name == "body":
             break
         reached.append(element.get_attribute("class") or element.get_attribute("name") or element.tag_name)
-    assert reached[0] == "tw-handle" and {"tw-play", "steps", "lr", "beta1", "beta2", "select", "tw-away"} <= set(reached)
+    assert reached[0] == "tw-handle" and {"tw-play", "steps", "lr", "beta1", "beta2", "select", "tw-away"} <= set(
+        reached
+    )
     handle = browser.find_element(By.CSS_SELECTOR, ".tw-handle")
     before = browser.execute_script("return model.get('start')")
     handle.send_keys(Keys.ARROW_RIGHT, Keys.ARROW_UP, Keys.SHIFT + Keys.ARROW_UP)
@@ -171,7 +178,10 @@ def test_in_jupyter_the_address_is_left_alone(opened):
     browser = opened(figures.playground("beale", ["SGD"]), hash="#playground=saddle;20;1,1;50;Lion", published=False)
     press(browser, ".tw-controls > button")
     time.sleep(0.8)
-    assert browser.execute_script("return [model.get('surface'), location.hash]") == ["beale", "#playground=saddle;20;1,1;50;Lion"]
+    assert browser.execute_script("return [model.get('surface'), location.hash]") == [
+        "beale",
+        "#playground=saddle;20;1,1;50;Lion",
+    ]
 
 
 def test_methods_are_added_changed_and_removed(opened):
@@ -183,7 +193,12 @@ def test_methods_are_added_changed_and_removed(opened):
         until(lambda: browser.switch_to.active_element == browser.find_elements(By.CSS_SELECTOR, ".tw-card select")[-1])
     assert not add.is_enabled()
     until(lambda: Select(browser.find_element(By.CSS_SELECTOR, ".tw-card select")).select_by_value("Lion") or True)
-    until(lambda: browser.execute_script("return model.get('methods')[0]") == {"name": "Lion", "lr": 0.01, "beta1": 0.9, "beta2": 0.99})
+    until(
+        lambda: (
+            browser.execute_script("return model.get('methods')[0]")
+            == {"name": "Lion", "lr": 0.01, "beta1": 0.9, "beta2": 0.99}
+        )
+    )
     for count in (3, 2, 1):
         press(browser, ".tw-away")
         until(lambda: len(browser.find_elements(By.CSS_SELECTOR, ".tw-card")) == count)  # noqa: B023
@@ -213,7 +228,11 @@ def test_a_frame_with_four_methods_leaves_room_in_a_sixtieth_of_a_second(opened)
     assert times[len(times) // 2] < 8
 
 
-@pytest.mark.parametrize("make", [figures.playground, figures.momentum, figures.adam_start, figures.signal_depth, figures.singular_values], ids=lambda make: make.__name__)
+@pytest.mark.parametrize(
+    "make",
+    [figures.playground, figures.momentum, figures.adam_start, figures.signal_depth, figures.singular_values],
+    ids=lambda make: make.__name__,
+)
 @pytest.mark.parametrize("width", [390, 1280])
 def test_nothing_sticks_out(opened, make, width):
     browser = opened(make(), width=width)

@@ -121,11 +121,19 @@ def chapter_folder(book: Path) -> Path:
 @pytest.mark.parametrize(
     ("neutral", "edition", "message"),
     [
-        (GOOD.replace('"number"', '"essay"'), SAYS, r"exercises\.toml: x\.kind: must be one of number, choice, .* got 'essay'"),
+        (
+            GOOD.replace('"number"', '"essay"'),
+            SAYS,
+            r"exercises\.toml: x\.kind: must be one of number, choice, .* got 'essay'",
+        ),
         (GOOD.replace("answer = 2.0\n", ""), SAYS, r"exercises\.toml: x: lacks answer"),
         (GOOD.replace("2.0", "nan"), SAYS, r"exercises\.toml: x\.value: must be a finite number"),
         (GOOD.replace("relative = 1e-3\n", ""), SAYS, r"exercises\.toml: x: needs a tolerance"),
-        (GOOD.replace("value = 1.0", "value = 2.001"), SAYS, r"exercises\.toml: x\.wrong\[0\]\.value: 2\.001 counts as right"),
+        (
+            GOOD.replace("value = 1.0", "value = 2.001"),
+            SAYS,
+            r"exercises\.toml: x\.wrong\[0\]\.value: 2\.001 counts as right",
+        ),
         (GOOD.replace("m:f", "f"), SAYS, r"exercises\.toml: x\.oracle: must read 'module:function'"),
         (GOOD + "colour = 3\n", SAYS, r"exercises\.toml: x: has the unknown colour"),
         (GOOD + "= 3", SAYS, r"exercises\.toml: is not valid TOML"),
@@ -133,7 +141,11 @@ def chapter_folder(book: Path) -> Path:
         (GOOD, SAYS.replace("half", "double"), r"exercises\.es\.toml: x\.feedback: lacks half; has the unknown double"),
         (GOOD, SAYS.replace('"P"', '" "'), r"exercises\.es\.toml: x\.prompt: must be a text"),
         (GOOD, SAYS.replace('"P"', '"<b>P</b>"'), r"exercises\.es\.toml: x\.prompt: must be plain text"),
-        (GOOD, SAYS.replace('"P"', '"<math><mi>x</math>"'), r"exercises\.es\.toml: x\.prompt: MathML that cannot be parsed"),
+        (
+            GOOD,
+            SAYS.replace('"P"', '"<math><mi>x</math>"'),
+            r"exercises\.es\.toml: x\.prompt: MathML that cannot be parsed",
+        ),
         (GOOD, SAYS.replace('"P"', '"<math><script>x</script></math>"'), r"x\.prompt: MathML elements .* script"),
         (GOOD, None, r"exercises\.es\.toml: is missing"),
     ],

@@ -42,7 +42,9 @@ def states(optimizer, theta) -> list[dict]:
 
 def run(method: dict, f, start, steps: int, monkeypatch):
     """Python's parameters and states before each step, and the answers: for Schedule-Free, the average."""
-    monkeypatch.setitem(sophia.ESTIMATORS, "hutchinson", lambda loss, parameters, generator: [diagonal(f, parameters[0])])
+    monkeypatch.setitem(
+        sophia.ESTIMATORS, "hutchinson", lambda loss, parameters, generator: [diagonal(f, parameters[0])]
+    )
     theta = torch.nn.Parameter(torch.tensor(start, dtype=F64))
     optimizer = optimizer_of(method, theta)
 
@@ -96,7 +98,9 @@ def test_surface_is_pythons(javascript, name):
     for what, values in expected.items():
         scale = values.abs().amax().item()  # of the whole map: sums of terms of that size are rounded
         there = torch.tensor(found[what], dtype=F64)
-        torch.testing.assert_close(there, values, rtol=1e-12, atol=1e-12 * max(scale, 1.0) if what == "curvatures" else 1e-12)
+        torch.testing.assert_close(
+            there, values, rtol=1e-12, atol=1e-12 * max(scale, 1.0) if what == "curvatures" else 1e-12
+        )
 
 
 def hyperparameters(method: dict) -> dict:
@@ -123,7 +127,9 @@ CHANGED = {"lr": 0.037, "momentum": 0.6, "alpha": 0.83, "beta1": 0.7, "beta2": 0
 
 def test_every_slider_reaches_the_rule(javascript, monkeypatch):
     f, start = surface("beale"), [1.0, 1.2]
-    methods = [{key: CHANGED.get(key, value) for key, value in _complete(name, "beale", 20.0).items()} for name in METHODS]
+    methods = [
+        {key: CHANGED.get(key, value) for key, value in _complete(name, "beale", 20.0).items()} for name in METHODS
+    ]
     for method in methods:
         if SETUP["methods"][method["name"]]["rate"] in ("gradient", "momentum"):
             method["lr"] = 0.004
@@ -174,7 +180,10 @@ def test_verdict_tells_a_fall_from_a_divergence(javascript):
     out = [[0, 0], [1, 1], [0, 2], [0, 9]]
     assert told(javascript, *out, losses=[1, 0, -1, -9]) == {"kind": "leaves", "t": 2}
     assert told(javascript, *out, losses=[1, 2, 3, 9]) == {"kind": "diverges", "t": 2}
-    assert told(javascript, *out[:2], [1e200, 0], [1e300, 0], losses=[1, 2, 1e200, 1e300]) == {"kind": "diverges", "t": 2}
+    assert told(javascript, *out[:2], [1e200, 0], [1e300, 0], losses=[1, 2, 1e200, 1e300]) == {
+        "kind": "diverges",
+        "t": 2,
+    }
 
 
 def usual_state():

@@ -18,7 +18,11 @@ def test_heads_are_in_the_readers_language_and_numbers_as_code_writes_them(capsy
     talweg.table({"steps": [2_000, 10**10], "val_loss": torch.tensor([0.054604, 0.5])})
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].split("   ")[-1].strip() == talweg.labels.label("val_loss") != "Validation loss"
-    assert lines[1].split() == ["2000", "0.0546"] and lines[2].strip().startswith("10 000 000 000") and lines[2].split()[-1] == "0.5"
+    assert (
+        lines[1].split() == ["2000", "0.0546"]
+        and lines[2].strip().startswith("10 000 000 000")
+        and lines[2].split()[-1] == "0.5"
+    )
     assert len({len(line) for line in lines}) == 1
 
 

@@ -169,7 +169,6 @@ class ClaimsDirective(SphinxDirective):
             self._source(record.get("source", "")),
         ]
 
-
     def _source(self, text: str) -> nodes.paragraph:
         """A source as readers know it: keys of the bibliography as a citation, an arXiv number as a link."""
         if KEYS.fullmatch(text):

@@ -178,4 +178,3 @@ def _choose(family: str, char: str, covered: frozenset[int], used: dict[str, str
 def _is_chinese(char: str) -> bool:
     code = ord(char)
     return 0x2E80 <= code <= 0x9FFF or 0xF900 <= code <= 0xFAFF or 0xFE30 <= code <= 0xFE4F or 0xFF00 <= code <= 0xFFEF
-

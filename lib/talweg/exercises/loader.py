@@ -43,7 +43,6 @@ from talweg.i18n import EDITIONS
 __all__ = ["Entry", "ExerciseDataError", "Texts", "entry", "known", "load", "texts"]
 
 
-
 @dataclass(frozen=True)
 class Entry:
     """The language-neutral half of an exercise; `fields` holds what its kind needs."""

@@ -89,7 +89,9 @@ class Playground(Widget):
         value, (low, high) = proposal["value"], SETUP["surfaces"][self.surface]["view"]
         good = isinstance(value, Sequence) and len(value) == 2 and all(isinstance(v, int | float) for v in value)
         if not good or not all(low <= v <= high for v in value):
-            raise ValueError(f"start must be two numbers between {low:g} and {high:g} on {self.surface!r}, got {value!r}")
+            raise ValueError(
+                f"start must be two numbers between {low:g} and {high:g} on {self.surface!r}, got {value!r}"
+            )
         return [float(v) for v in value]
 
     def __repr__(self) -> str:

@@ -14,4 +14,16 @@ from talweg.plots.statistics import differences, intervals, spectrum
 from talweg.plots.style import COLORS
 from talweg.plots.topology import barcode, diagram
 
-__all__ = ["COLORS", "barcode", "contour", "curves", "diagram", "differences", "intervals", "label", "paths", "spectrum", "surface"]
+__all__ = [
+    "COLORS",
+    "barcode",
+    "contour",
+    "curves",
+    "diagram",
+    "differences",
+    "intervals",
+    "label",
+    "paths",
+    "spectrum",
+    "surface",
+]

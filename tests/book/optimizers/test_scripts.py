@@ -69,7 +69,9 @@ def lengths(optimizer, theta, gs):
 def test_steps_are_those_of_the_optimizers(javascript, g):
     """With η = 1, up to the rounding of θ itself."""
     [gs] = javascript(ADAM, ("gradients", [g, 0.7, 200, 3]))
-    found = javascript(ADAM, ("adamSteps", [gs, 0.9, 0.99, 1e-3, True]), ("rmspropSteps", [gs, 0.99, 1e-3]), ("sgdSteps", [gs]))
+    found = javascript(
+        ADAM, ("adamSteps", [gs, 0.9, 0.99, 1e-3, True]), ("rmspropSteps", [gs, 0.99, 1e-3]), ("sgdSteps", [gs])
+    )
     kinds = [
         lambda p: optimizers.Adam(p, lr=1.0, betas=(0.9, 0.99), eps=1e-3),
         lambda p: optimizers.RMSprop(p, lr=1.0, alpha=0.99, eps=1e-3),

@@ -112,7 +112,6 @@ class Rescaling(Widget):
         return f"Rescaling(c={self.factors[self.at]:g}, kind={self.kind!r})"
 
 
-
 def _lines(f: NetworkObjective, networks: list[MLP], seed: int) -> dict[str, list]:
     ends = {kind: [_end(network, kind, seed) for network in networks] for kind in ("none", "filter")}
     return {

@@ -69,7 +69,9 @@ def protocol_for(config: Config, setup: str) -> dict[str, Any]:
 def experiment(config: Config, dataset: Dataset, parts: Parts, seeds: list[int], setup: str) -> dict[str, Any]:
     """Both batch sizes for each weight decay; then differences small - large, and how they change with decay."""
     protocol = protocol_for(config, setup)
-    tasks = {f"{setup} decay={decay}": (outcomes, dataset, decay, protocol, seeds) for decay in protocol["weight_decays"]}
+    tasks = {
+        f"{setup} decay={decay}": (outcomes, dataset, decay, protocol, seeds) for decay in protocol["weight_decays"]
+    }
     rows = list(parts.each(tasks).values())
     names = rows[0]["small"]
     differences = [{name: paired(row["small"][name], row["large"][name]) for name in names} for row in rows]
