@@ -57,7 +57,7 @@ def test_plane_is_centred_and_symmetric():
 def test_a_plane_too_large_for_one_chunk_is_the_same(monkeypatch):
     arguments = Rosenbrock(), [0.0, 0.0], [1.0, 0.0], [0.5, 1.0]
     whole = plane(*arguments, resolution=7)
-    monkeypatch.setattr("talweg.objective.function.POINTS_AT_ONCE", 10)
+    monkeypatch.setattr("talweg.objective.fast.one_by_one.NUMBERS_AT_ONCE", 10)
     assert torch.equal(plane(*arguments, resolution=7).z, whole.z)
 
 
