@@ -7,30 +7,14 @@ One `_config.yml` serves the top level (the landing page and, from there, all ed
 from __future__ import annotations
 
 import os
-import sys
-from importlib.util import find_spec, module_from_spec, spec_from_file_location
 from pathlib import Path
-from types import ModuleType
 
 from sphinx import locale, package_dir
 from sphinx.application import Sphinx
 from sphinx.config import Config
 from sphinx.errors import ConfigError
 
-
-def _load_i18n() -> ModuleType:
-    """`talweg.i18n` alone: importing the package would import torch, seconds in each of the five processes."""
-    if "talweg.i18n" in sys.modules:
-        return sys.modules["talweg.i18n"]
-    (folder,) = find_spec("talweg").submodule_search_locations
-    spec = spec_from_file_location("_talweg_i18n", Path(folder) / "i18n.py")
-    module = sys.modules[spec.name] = module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-EDITIONS = _load_i18n().EDITIONS
-Edition = _load_i18n().Edition
+from talweg.i18n import EDITIONS, Edition
 
 BOOK_TITLES = {
     "es": "Inicialización, optimizadores y paisajes de pérdida",

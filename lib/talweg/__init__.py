@@ -1,17 +1,20 @@
 """Talweg: initialization, optimizers and loss landscapes, with the code that the chapters import.
 
-Importing the package is quick: plotly, scikit-learn and torchvision are only imported by the functions that need them.
+Importing the package is quick: each name is imported when it is first used, and torch with the first that needs it.
 """
 
 from __future__ import annotations
 
 import importlib
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from talweg.claims import claim
-from talweg.i18n import use
-from talweg.objective import Objective
-from talweg.tables import table
+if TYPE_CHECKING:
+    from talweg.claims import claim
+    from talweg.exercises import exercise, progress
+    from talweg.i18n import use
+    from talweg.objective import Objective
+    from talweg.run import Run
+    from talweg.tables import table
 
 __version__ = "0.1.0"
 
@@ -47,12 +50,24 @@ __all__ = [
 ]
 
 
+# Names that are no submodules → the submodule where each is defined.
+_DEFINED_IN = {
+    "Objective": "objective",
+    "Run": "run",
+    "claim": "claims",
+    "exercise": "exercises",
+    "progress": "exercises",
+    "table": "tables",
+    "use": "i18n",
+}
+
+
 def __getattr__(name: str) -> Any:
-    """Import a submodule, `exercise`, `progress` or `Run` on first use, so that `import talweg` stays quick."""
-    if name in ("exercise", "progress"):
-        return getattr(importlib.import_module("talweg.exercises"), name)
-    if name == "Run":
-        return importlib.import_module("talweg.run").Run
+    """Import a submodule, or a name that is defined in one, on first use."""
+    if name in _DEFINED_IN:
+        value = getattr(importlib.import_module(f"talweg.{_DEFINED_IN[name]}"), name)
+        globals()[name] = value
+        return value
     if name in __all__:
         try:
             return importlib.import_module(f"talweg.{name}")

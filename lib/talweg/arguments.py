@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 def one_of(argument: str, given: object, allowed: Iterable[str]) -> str:
@@ -24,3 +28,10 @@ def positive_int(argument: str, given: object) -> int:
     if given.__index__() < 1:
         raise ValueError(f"{argument} must be at least 1; got {given!r}.")
     return given.__index__()
+
+
+def finite(argument: str, given: Tensor) -> Tensor:
+    """Return a tensor, without its graph, if all its entries are finite; else a ValueError."""
+    if not given.isfinite().all():
+        raise ValueError(f"{argument} must be finite; got NaN or infinity.")
+    return given.detach()

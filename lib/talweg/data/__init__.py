@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
+import platformdirs
 import torch
 from torch import Tensor
 
@@ -45,7 +46,7 @@ def load(
 
 def cache_folder() -> Path:
     """Where downloads go if no other folder is named."""
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "talweg"
+    return platformdirs.user_cache_path("talweg", appauthor=False)
 
 
 def _loader(name: str) -> Callable[[Path], Dataset]:

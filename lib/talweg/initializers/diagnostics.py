@@ -21,7 +21,7 @@ from talweg.initializers.spectra import (
     singular_values,
     spectral_norm,
 )
-from talweg.objective.network import refuse_train_mode
+from talweg.models.modes import refuse_train_mode
 
 __all__ = [
     "Moments",

@@ -14,6 +14,11 @@ from torch import Generator, Tensor, nn
 from talweg.initializers.fans import checked_matrix, checked_weight, fan, fans
 from talweg.initializers.gains import number
 
+__all__ = [
+    "zeros_", "constant_", "normal_", "uniform_", "truncated_normal_", "lecun_normal_", "lecun_uniform_",
+    "xavier_normal_", "xavier_uniform_", "kaiming_normal_", "kaiming_uniform_", "fixed_variance_",
+]  # fmt: skip
+
 
 @torch.no_grad()
 def zeros_(tensor: Tensor) -> Tensor:

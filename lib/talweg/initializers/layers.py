@@ -6,13 +6,13 @@ from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from torch import Tensor, nn
-from torch.nn.modules.batchnorm import _NormBase
 from torch.nn.modules.conv import _ConvNd
 from torch.nn.utils import parametrize
 
+from talweg.models.norms import is_norm
+
 WEIGHT_LAYERS = (nn.Linear, _ConvNd, nn.MultiheadAttention)
 EMBEDDINGS = (nn.Embedding, nn.EmbeddingBag)
-_TORCH_NORMS = (_NormBase, nn.GroupNorm, nn.LayerNorm, nn.RMSNorm)
 
 
 class Layer(NamedTuple):
@@ -20,13 +20,6 @@ class Layer(NamedTuple):
 
     name: str
     module: nn.Module
-
-
-def is_norm(module: nn.Module) -> bool:
-    """Whether a module is a normalization layer, PyTorch's or one of `talweg.normalization`."""
-    from talweg.normalization import Normalization
-
-    return isinstance(module, (*_TORCH_NORMS, Normalization))
 
 
 def weight_layers(model: nn.Module, skip: Iterable[str] = ()) -> list[Layer]:

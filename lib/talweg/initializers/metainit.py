@@ -7,6 +7,8 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Generator, Tensor, nn
 
+from talweg.initializers.fill import fill
+
 Batch = tuple[Tensor, Tensor]
 
 
@@ -58,10 +60,8 @@ def metainit_(
     Returns the gradient quotient before each step and after the last, shape (steps + 1,). ValueError if it is not
     finite. The model is used in eval mode and left in the mode it was in.
     """
-    from talweg.initializers.methods import initialize
-
     if start is not None:
-        initialize(model, start, generator)
+        fill(model, start, generator)
     parameters = [p for p in model.parameters() if p.requires_grad]
     weights = [p for p in parameters if p.ndim >= 2]
     if not weights:

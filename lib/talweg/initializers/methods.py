@@ -2,50 +2,21 @@
 
 from __future__ import annotations
 
-import inspect
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 
 import torch
-from torch import Generator, Tensor, nn
+from torch import Generator, nn
 
 from talweg.arguments import one_of
-from talweg.initializers import independent, orthogonal
-from talweg.initializers.layers import EMBEDDINGS, Layer, biases, kernels, weight_layers
+from talweg.initializers.fill import TENSOR_METHODS, check_options, fill, named
+from talweg.initializers.layers import weight_layers
 from talweg.initializers.lsuv import lsuv_
 from talweg.initializers.metainit import metainit_
 from talweg.initializers.mup import mup_
 from talweg.initializers.residual import fixup_, residual_scaling_
 
-Method = Callable[..., object]
-
-
-def _named(*functions: Method) -> dict[str, Method]:
-    """Functions by their names without the trailing underscore."""
-    return {function.__name__.removesuffix("_"): function for function in functions}
-
-
-TENSOR_METHODS = _named(
-    independent.zeros_,
-    independent.constant_,
-    independent.normal_,
-    independent.uniform_,
-    independent.truncated_normal_,
-    independent.lecun_normal_,
-    independent.lecun_uniform_,
-    independent.xavier_normal_,
-    independent.xavier_uniform_,
-    independent.kaiming_normal_,
-    independent.kaiming_uniform_,
-    independent.fixed_variance_,
-    orthogonal.orthogonal_,
-    orthogonal.scaled_orthogonal_,
-    orthogonal.delta_orthogonal_,
-)
-MODEL_METHODS = _named(lsuv_, metainit_, fixup_, residual_scaling_, mup_)
+MODEL_METHODS = named(lsuv_, metainit_, fixup_, residual_scaling_, mup_)
 METHODS = {**TENSOR_METHODS, **MODEL_METHODS}
-
-# GPT-2 and BERT draw embeddings as they draw weights; a fan rule says nothing about a table that is looked up
-_WITH_EMBEDDINGS = ("normal", "truncated_normal")
 
 
 @torch.no_grad()
@@ -71,74 +42,12 @@ def initialize(
     are unknown (LSTM, bare parameters), a shape that the method cannot serve. All this is seen before anything is
     written; only "lsuv" and "metainit" meet bad data, or a dead layer, on their way.
     """
-    function = METHODS[one_of("method", method, METHODS)]
-    _check_options(method, function, options, generator)
-    layers = weight_layers(model, skip)
-    if method in MODEL_METHODS:
-        if skip:
-            raise ValueError(f"skip cannot be combined with {method!r}, which needs the whole model.")
-        with torch.enable_grad():
-            function(model, generator=generator, **options)
-        return model
-    if generator is not None and "generator" in inspect.signature(function).parameters:
-        options["generator"] = generator
-    if method == "delta_orthogonal":
-        _check_shapes(layers)
-    _fill(model, layers, method, function, options)
+    if one_of("method", method, METHODS) in TENSOR_METHODS:
+        return fill(model, method, generator, skip=skip, **options)
+    check_options(method, MODEL_METHODS[method], options, generator)
+    weight_layers(model, skip)  # for its errors
+    if skip:
+        raise ValueError(f"skip cannot be combined with {method!r}, which needs the whole model.")
+    with torch.enable_grad():
+        MODEL_METHODS[method](model, generator=generator, **options)
     return model
-
-
-def _fill(model: nn.Module, layers: list[Layer], method: str, function: Method, options: dict) -> None:
-    embeddings = [module for module in model.modules() if isinstance(module, EMBEDDINGS)]
-    done = {id(module.weight) for module in embeddings}  # weights tied to them are theirs
-    if method in _WITH_EMBEDDINGS:
-        for module in embeddings:
-            function(module.weight, **options)
-            if module.padding_idx is not None:
-                module.weight[module.padding_idx].zero_()
-    for _, layer in layers:
-        for bias in biases(layer):
-            bias.zero_()
-        owner = getattr(layer, "weight", layer)
-        if id(owner) not in done:
-            done.add(id(owner))
-            for kernel in kernels(layer):
-                _choose(method, function, kernel)(kernel, **options)
-
-
-def _check_shapes(layers: list[Layer]) -> None:
-    """Delta-orthogonal's conditions for every layer, before the first is written; the other methods serve any shape."""
-    convolutions = [layer for layer in layers if not isinstance(layer.module, nn.Linear)]
-    if not convolutions:
-        raise ValueError("model must have a convolution for 'delta_orthogonal'; for dense layers take 'orthogonal'.")
-    for name, layer in convolutions:
-        for kernel in kernels(layer):
-            try:
-                orthogonal.check_delta_orthogonal(kernel)
-            except ValueError as error:
-                raise ValueError(
-                    f"layer {name!r} ({type(layer).__name__}) cannot be delta-orthogonal: {error}"
-                ) from error
-
-
-def _choose(method: str, function: Method, kernel: Tensor) -> Method:
-    """A dense layer is a 1×1 convolution: there, delta-orthogonal means orthogonal."""
-    return orthogonal.orthogonal_ if method == "delta_orthogonal" and kernel.ndim == 2 else function
-
-
-def _check_options(method: str, function: Method, options: dict, generator: object) -> None:
-    if generator is not None and not isinstance(generator, Generator):
-        raise TypeError(
-            f"generator must be a torch.Generator or None; got {generator!r}. For a seed: torch.Generator().manual_seed(0)."
-        )
-    first, *rest = inspect.signature(function).parameters.values()
-    allowed = [parameter.name for parameter in rest if parameter.name != "generator"]
-    for option in options:
-        if not allowed:
-            raise ValueError(f"{method!r} takes no options; got {option!r}.")
-        one_of(f"option of {method!r}", option, allowed)
-    for parameter in rest:
-        if parameter.default is parameter.empty and parameter.name not in options:
-            raise ValueError(
-                f"{method!r} needs the option {parameter.name!r}: initialize(model, {method!r}, {parameter.name}=…)."
-            )

@@ -10,6 +10,8 @@ from torch import Generator, Tensor
 from talweg.initializers.fans import checked_matrix, checked_weight, fan
 from talweg.initializers.gains import number
 
+__all__ = ["orthogonal_", "scaled_orthogonal_", "delta_orthogonal_"]
+
 
 @torch.no_grad()
 def orthogonal_(tensor: Tensor, gain: float | str = 1.0, generator: Generator | None = None) -> Tensor:

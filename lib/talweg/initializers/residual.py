@@ -8,8 +8,11 @@ from collections.abc import Sequence
 import torch
 from torch import Generator, nn
 
+from talweg.initializers.fill import fill
 from talweg.initializers.independent import kaiming_normal_
-from talweg.initializers.layers import is_norm, weight_layers
+from talweg.initializers.layers import weight_layers
+from talweg.models.convolutional import ScalarBias, ScalarMultiplier
+from talweg.models.norms import is_norm
 
 
 def residual_branches(model: nn.Module, branches: Sequence[nn.Module] | None = None) -> list[nn.Module]:
@@ -39,12 +42,10 @@ def residual_scaling_(
     first, None to keep those there are. `branches`: the modules F of x + F(x), if the model has no method
     `residual_branches()` (ResNet has). ValueError if a branch ends in normalization, which undoes any scaling.
     """
-    from talweg.initializers.methods import initialize
-
     branches = residual_branches(model, branches)
     last = [_last_weight(branch) for branch in branches]
     if start is not None:
-        initialize(model, start, generator)
+        fill(model, start, generator)
     for layer in last:
         layer.weight.div_(math.sqrt(len(branches)))
     return model
@@ -62,8 +63,6 @@ def fixup_(model: nn.Module, *, mode: str = "fan_in", generator: Generator | Non
     `mode`: Kaiming's fan; the authors' code takes "fan_out", the paper leaves it open. Train with `fixup_groups`.
     ValueError for a model without these scalars.
     """
-    from talweg.models.convolutional import ScalarBias, ScalarMultiplier
-
     _check_fixup(model)
     branches = residual_branches(model)
     for _, layer in weight_layers(model):
@@ -99,8 +98,6 @@ def fixup_groups(model: nn.Module, lr: float) -> list[dict]:
 
 
 def _check_fixup(model: nn.Module) -> None:
-    from talweg.models.convolutional import ScalarMultiplier
-
     if not any(isinstance(module, ScalarMultiplier) for module in model.modules()):
         raise ValueError("model must have Fixup's scalar biases and multipliers: build it with ResNet(fixup=True).")
 

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from talweg.arguments import positive_int
-from talweg.objective.fast.dense_chain import stacked_layers
+from talweg.models.chain import chain_layers
 
 __all__ = ["align", "permute"]
 
@@ -74,8 +74,7 @@ def _similarity(ours: list[nn.Linear], theirs: list[nn.Linear], orders: list[Ten
 
 
 def _dense(model: nn.Module, name: str) -> list[nn.Linear]:
-    # Two axes: what matters here is the order of the layers, not the data.
-    layers = stacked_layers(model, 2)
+    layers = chain_layers(model)
     dense = [layer for _, layer in layers or [] if isinstance(layer, nn.Linear)]
     if len(dense) < 2:
         raise ValueError(f"{name} must be a chain of at least two dense layers, such as models.MLP.")

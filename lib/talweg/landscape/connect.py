@@ -8,10 +8,9 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from talweg.arguments import one_of, positive_int
+from talweg.arguments import finite, one_of, positive_int
 from talweg.bars import bar
-from talweg.objective import Objective
-from talweg.objective.network import NetworkObjective
+from talweg.objective import Mean, NetworkObjective, Objective
 from talweg.optimizers import Adam
 
 __all__ = ["Curve", "connect"]
@@ -73,14 +72,16 @@ def connect(
     along the curve small, E over t uniform (Garipov et al. 2018, arXiv:1802.10026). They begin on the line.
     steps, lr, samples: Adam's steps, each with the gradient at so many t, one in each of as many equal parts of [0, 1];
     lr: default 2 % of the distance of a and b per √P, falling to zero along a cosine. batch_size: samples of the data
-    for each step (networks only; default all). seed: of t and the batches.
+    for each step (means over samples only, such as networks with their data; default all). seed: of t and the batches.
 
     Networks with batch normalization need an objective made with batch_norm="data", whose statistics are computed anew
     at each point: running statistics of a or b mean nothing in between (ValueError).
     """
-    a, b = (_end(f, point, name) for point, name in ((a, "a"), (b, "b")))
+    a, b = (finite(name, f.point(point, name)) for name, point in (("a", a), ("b", b)))
     one_of("kind", kind, KINDS)
     _check_statistics(f)
+    if batch_size is not None and not isinstance(f, Mean):
+        raise TypeError(f"batch_size needs a mean over samples, such as a network with data; got {type(f).__name__}.")
     t = torch.linspace(0, 1, max(2, positive_int("resolution", resolution)), dtype=a.dtype, device=a.device)
     if kind == "line":
         controls, history = torch.stack([a, b]), torch.empty(0)
@@ -112,9 +113,9 @@ def _trained(
         for step in range(steps):
             t = (torch.rand(positive_int("samples", samples), generator=generator) + torch.arange(samples)) / samples
             weights = basis(kind, len(controls), t.to(controls))
-            batch = _batch(f, batch_size, generator)
+            batch = f if batch_size is None else f.sample(batch_size, generator)
             here = weights @ torch.cat([controls[:1], bends.detach(), controls[-1:]])
-            gradients, value = _gradients(batch, here), batch.many(here).mean()
+            gradients, value = batch.grads(here), batch.many(here).mean()
             if not value.isfinite() or not gradients.isfinite().all():
                 raise FloatingPointError(
                     f"the loss on the curve is {value.item()} in step {step}: a smaller lr may help"
@@ -127,13 +128,6 @@ def _trained(
     return torch.cat([controls[:1], bends.detach(), controls[-1:]]), torch.stack(history).detach()
 
 
-def _gradients(f: Objective, points: Tensor) -> Tensor:
-    """∇f at a few points, (K, P): one after another for networks, where mapping over weights is slower on a CPU."""
-    if isinstance(f, NetworkObjective) and not points.is_cuda:
-        return torch.stack([f.grad(point) for point in points])
-    return f.grads(points)
-
-
 def basis(kind: str, m: int, t: Tensor) -> Tensor:
     """Weights of m controls at t, (T, m): Bernstein polynomials, or hat functions for a chain (and a line)."""
     if kind == "bezier":
@@ -144,26 +138,9 @@ def basis(kind: str, m: int, t: Tensor) -> Tensor:
     return (1 - (t.unsqueeze(1) * (m - 1) - knots).abs()).clamp(min=0)
 
 
-def _batch(f: Objective, batch_size: int | None, generator: torch.Generator) -> Objective:
-    if batch_size is None:
-        return f
-    if not isinstance(f, NetworkObjective):
-        raise TypeError(f"batch_size needs the objective of a network with its data; got {type(f).__name__}.")
-    if positive_int("batch_size", batch_size) > len(f):
-        raise ValueError(f"batch_size must be at most the number of samples, {len(f)}; got {batch_size}.")
-    return f.subset(torch.randperm(len(f), generator=generator)[:batch_size].to(f.x.device))
-
-
 def _check_statistics(f: Objective) -> None:
     if isinstance(f, NetworkObjective) and f.running_statistics:
         raise ValueError(
             "f must be made with batch_norm='data' to connect networks with batch normalization: the running "
             "statistics of one network do not hold between two"
         )
-
-
-def _end(f: Objective, point: Tensor, name: str) -> Tensor:
-    point = f.point(point, name).detach()
-    if not point.isfinite().all():
-        raise ValueError(f"{name} must be finite; got NaN or infinity.")
-    return point

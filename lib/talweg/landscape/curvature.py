@@ -1,4 +1,8 @@
-"""The Hessian without the Hessian: eigenpairs, spectral density, trace, saddle index, all from products ∇²f(θ) v."""
+"""Curvature without its matrix: eigenpairs, spectral density, trace and saddle index, all from products H v.
+
+Each is called with an objective and a point, and is then that of the Hessian ∇²f(θ); or with an `Operator` alone, such as
+`talweg.objective.GaussNewton(f, theta)`.
+"""
 
 from __future__ import annotations
 
@@ -9,13 +13,13 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from talweg.arguments import one_of, positive_int
+from talweg.arguments import finite, one_of, positive_int
 from talweg.landscape.lanczos import ROUNDING, Chain, Product, gaussian, tridiagonal
-from talweg.objective import Objective
+from talweg.objective import Objective, Operator
 from talweg.objective.function import HESSIAN_LIMIT
 
 __all__ = [
-    "Eigenpairs", "NotConverged", "SpectralDensity", "Trace", "eigenpairs", "hvp", "saddle_index", "spectral_density",
+    "Eigenpairs", "NotConverged", "SpectralDensity", "Trace", "eigenpairs", "saddle_index", "spectral_density",
     "trace",
 ]  # fmt: skip
 
@@ -47,14 +51,9 @@ class NotConverged(RuntimeError):
         self.found = found
 
 
-def hvp(f: Objective, theta: Tensor, v: Tensor) -> Tensor:
-    """The product ∇²f(θ) v of the Hessian with a vector (Pearlmutter 1994): (P,), (P,) → (P,)."""
-    return f.hvp(theta, v)
-
-
 def eigenpairs(
-    f: Objective,
-    theta: Tensor,
+    f: Objective | Operator,
+    theta: Tensor | None = None,
     k: int = 1,
     tol: float = 1e-3,
     *,
@@ -65,6 +64,7 @@ def eigenpairs(
 ) -> Eigenpairs:
     """The k outermost eigenpairs of ∇²f(θ), each with ‖Hv − λv‖ ≤ tol |λ|: Lanczos, fully reorthogonalized.
 
+    f: an objective, with theta (P,); or an operator alone: `eigenpairs(GaussNewton(f, theta), k=3)`.
     which: "largest" values first, "smallest" (most negative) first, or largest "magnitude" first. The residual of an
     eigenvalue that is zero beside the largest is only asked to be at rounding, as |λ| cannot be resolved there.
     max_products: limit of products (default max(20 k, 300), at most P); one vector is kept for each (P numbers).
@@ -74,16 +74,17 @@ def eigenpairs(
     space is exhausted. ValueError: k above the dimension. FloatingPointError: a product is not finite.
     NotConverged: the residuals are not reached; they are guaranteed in what is returned.
     """
-    theta = _finite(f.point(theta))
-    if positive_int("k", k) > f.dim:
-        raise ValueError(f"k must be at most the number of parameters, {f.dim}; got {k}.")
+    operator = _operator(f, theta)
+    dim = operator.shape[0]
+    if positive_int("k", k) > dim:
+        raise ValueError(f"k must be at most the number of parameters, {dim}; got {k}.")
     if not 0 < tol < 1:
         raise ValueError(f"tol must be between 0 and 1; got {tol!r}.")
     one_of("which", which, WHICH)
-    limit = min(f.dim, max(k, max(20 * k, 300) if max_products is None else positive_int("max_products", max_products)))
+    limit = min(dim, max(k, max(20 * k, 300) if max_products is None else positive_int("max_products", max_products)))
     generator = torch.Generator().manual_seed(seed)
-    start = gaussian(theta, generator) if start is None else _direction(f.point(start, "start").detach().to(theta))
-    return _lanczos(f.hessian_at(theta), start, k, tol, which, limit, generator)
+    start = gaussian(operator.theta, generator) if start is None else _direction(operator.vector(start, "start"))
+    return _lanczos(operator, start, k, tol, which, limit, generator)
 
 
 def _lanczos(
@@ -113,21 +114,21 @@ def _lanczos(
     )
 
 
-def _outermost(chain: Chain, since: int, k: int, which: str) -> tuple[Tensor, Tensor, Tensor]:
-    """The first k Ritz pairs in the wanted order: values, coefficients (columns), residuals."""
-    values, s, residuals = chain.ritz(since)
+def _outermost(chain: Chain, first: int, k: int, which: str) -> tuple[Tensor, Tensor, Tensor]:
+    """The first k Ritz pairs of T from row `first` on, in the wanted order: values, coefficients (columns), residuals."""
+    values, s, residuals = chain.ritz(first)
     key = {"largest": -values, "smallest": values, "magnitude": -values.abs()}[which]
     order = key.argsort()[:k]
     return values[order], s[:, order], residuals[order]
 
 
 def _nothing_beyond(chain: Chain, last: Tensor, which: str, tolerance: Callable[[Tensor], Tensor]) -> bool:
-    """Whether the part of the chain begun last has shown what it holds: after a breakdown, copies may still come."""
-    if chain.begin == chain.length:
+    """Whether the last block has converged, too: after a breakdown, copies of a found eigenvalue may still come."""
+    if chain.block == chain.length:
         return chain.length == len(chain.vectors[0])
-    if chain.begin == 0:
+    if chain.block == 0:
         return True
-    leading, _, residual = _outermost(chain, chain.begin, 1, which)
+    leading, _, residual = _outermost(chain, chain.block, 1, which)
     return bool(residual[0] <= tolerance(leading)[0])
 
 
@@ -170,42 +171,48 @@ class SpectralDensity(NamedTuple):
 
 
 def spectral_density(
-    f: Objective, theta: Tensor, *, probes: int = 4, steps: int = 80, seed: int = 0
+    f: Objective | Operator, theta: Tensor | None = None, *, probes: int = 4, steps: int = 80, seed: int = 0
 ) -> SpectralDensity:
     """The density of the eigenvalues of ∇²f(θ), by stochastic Lanczos quadrature (Ghorbani, Krishnan & Xiao 2019).
 
     arXiv:1901.10159.
 
+    f, theta: as in `eigenpairs`.
     probes: random vectors (Gaussian), averaged over; steps: products for each, at most P. In expectation the first
     2·steps − 1 moments are those of the spectrum. FloatingPointError: a product is not finite.
     """
-    theta = _finite(f.point(theta))
-    steps = min(positive_int("steps", steps), f.dim)
-    product, generator = f.hessian_at(theta), torch.Generator().manual_seed(seed)
+    operator, generator = _operator(f, theta), torch.Generator().manual_seed(seed)
+    steps = min(positive_int("steps", steps), operator.shape[0])
     nodes, weights = torch.zeros(2, positive_int("probes", probes), steps, dtype=torch.float64)
     for row in range(probes):
-        diagonal, beside = tridiagonal(product, gaussian(theta, generator), steps)
-        T = torch.diag(diagonal) + torch.diag(beside, 1) + torch.diag(beside, -1)
+        diagonal, off_diagonal = tridiagonal(operator, gaussian(operator.theta, generator), steps)
+        T = torch.diag(diagonal) + torch.diag(off_diagonal, 1) + torch.diag(off_diagonal, -1)
         values, s = torch.linalg.eigh(T)
         nodes[row, : len(values)], weights[row, : len(values)] = values, s[0] ** 2
         nodes[row, len(values) :] = values[-1]
     return SpectralDensity(nodes, weights)
 
 
-def trace(f: Objective, theta: Tensor, *, samples: int = 100, rtol: float | None = None, seed: int = 0) -> Trace:
+def trace(
+    f: Objective | Operator,
+    theta: Tensor | None = None,
+    *,
+    samples: int = 100,
+    rtol: float | None = None,
+    seed: int = 0,
+) -> Trace:
     """tr ∇²f(θ) with its standard error: the mean of vᵀHv over random signs v (Hutchinson 1990).
 
-    samples: number of products, at least 2. rtol: stop earlier, once the standard error is at most rtol·|trace| (after
+    f, theta: as in `eigenpairs`. samples: number of products, at least 2. rtol: stop earlier, once the standard error is at most rtol·|trace| (after
     8 samples). FloatingPointError: a product is not finite.
     """
-    theta = _finite(f.point(theta))
+    operator, generator = _operator(f, theta), torch.Generator().manual_seed(seed)
     if positive_int("samples", samples) < 2:
         raise ValueError(f"samples must be at least 2, for a standard error; got {samples}.")
-    product, generator = f.hessian_at(theta), torch.Generator().manual_seed(seed)
     found: list[Tensor] = []
     for _ in range(samples):
-        v = torch.randint(2, (f.dim,), generator=generator).to(theta) * 2 - 1
-        found.append(product(v) @ v)
+        v = torch.randint(2, operator.shape[:1], generator=generator).to(operator.theta) * 2 - 1
+        found.append((operator @ v) @ v)
         if not found[-1].isfinite():
             raise FloatingPointError(f"the Hessian-vector product number {len(found)} is not finite at this point")
         if rtol is not None and len(found) >= 8:
@@ -228,32 +235,38 @@ def saddle_index(
     The bulk of a network's spectrum lies around zero, on both sides: without a threshold the index would count
     rounding. Up to 4096 parameters from the exact Hessian; above, by Lanczos, at most `limit` of them (ValueError).
     """
-    theta = _finite(f.point(theta))
+    theta = finite("theta", f.point(theta))
     if not threshold >= 0:
         raise ValueError(f"threshold must be at least 0; got {threshold!r}.")
     if f.dim <= HESSIAN_LIMIT:
         values = torch.linalg.eigvalsh(f.hessian(theta))
         return int((values < -threshold * values.abs().max()).sum())
-    bar = -threshold * eigenpairs(f, theta, 1, tol, which="magnitude", seed=seed).values[0].abs()
+    border = -threshold * eigenpairs(f, theta, 1, tol, which="magnitude", seed=seed).values[0].abs()
     k = 4
     while k <= 2 * limit:
         try:
             values = eigenpairs(f, theta, k, tol, which="smallest", seed=seed).values
-        except NotConverged as error:  # eigenvalues near zero need not converge, those below the bar have to
+        except NotConverged as error:  # eigenvalues near zero need not converge, those below the border have to
             found = error.found
-            if not (found.residuals[found.values < bar] <= tol * found.values[found.values < bar].abs()).all():
+            if not (found.residuals[found.values < border] <= tol * found.values[found.values < border].abs()).all():
                 raise
             values = found.values
-        if (values >= bar).any():
-            return int((values < bar).sum())
+        if (values >= border).any():
+            return int((values < border).sum())
         k *= 2
-    raise ValueError(f"limit must be larger: more than {limit} eigenvalues lie below {bar:.3g}.")
+    raise ValueError(f"limit must be larger: more than {limit} eigenvalues lie below {border:.3g}.")
 
 
-def _finite(theta: Tensor) -> Tensor:
-    if not theta.isfinite().all():
-        raise ValueError("theta must be finite; got NaN or infinity.")
-    return theta.detach()
+def _operator(f: Objective | Operator, theta: Tensor | None) -> Operator:
+    """The operator that is given, or the Hessian of the objective at theta."""
+    if isinstance(f, Operator):
+        if theta is not None:
+            raise TypeError(f"theta must not be given with {type(f).__name__}, which belongs to a point already.")
+        finite("theta", f.theta)
+        return f
+    if theta is None:
+        raise TypeError(f"theta must be given: {type(f).__name__} is an objective, and its curvature that of a point.")
+    return f.hessian_at(finite("theta", f.point(theta)))
 
 
 def _direction(v: Tensor) -> Tensor:

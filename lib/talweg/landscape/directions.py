@@ -5,13 +5,12 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from talweg.arguments import one_of
+from talweg.models.norms import is_norm
+
 __all__ = ["random_directions"]
 
 NORMALIZE = ("filter", "layer", "none")
-
-_NORM_LAYERS = (
-    nn.modules.batchnorm._NormBase, nn.LayerNorm, nn.GroupNorm, nn.RMSNorm, nn.LocalResponseNorm,
-)  # fmt: skip
 
 
 @torch.no_grad()
@@ -24,9 +23,8 @@ def random_directions(
     the model's filter, "layer" each weight tensor the norm of the model's, "none" leaves standard normal numbers.
     In all three, biases and the parameters of normalization layers are zero. The model is not changed.
     """
-    if normalize not in NORMALIZE:
-        raise ValueError(f"normalize must be one of {', '.join(map(repr, NORMALIZE))}, got {normalize!r}")
-    fixed = {id(p) for module in model.modules() if isinstance(module, _NORM_LAYERS) for p in module.parameters()}
+    one_of("normalize", normalize, NORMALIZE)
+    fixed = {id(p) for module in model.modules() if is_norm(module) for p in module.parameters()}
     parameters = list(model.parameters())
     if not any(p.ndim > 1 and id(p) not in fixed for p in parameters):
         raise ValueError("model must have at least one weight matrix, got none")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import zipfile
 from pathlib import Path
 
 import numpy
@@ -12,13 +11,13 @@ import torch
 from torch import Tensor
 
 from talweg.atomic import whole_file
+from talweg.landscape.surface import UNREADABLE
 from talweg.objective import Objective
 
-__all__ = ["UNREADABLE", "evaluate"]
+__all__ = ["evaluate"]
 
-PIECES = 32  # of a grid that is saved or shared out, at most
-POINTS = 16  # of a piece, at least: each begins with work that serves all its points
-UNREADABLE = (ValueError, KeyError, TypeError, EOFError, AttributeError, zipfile.BadZipFile)
+PIECES = 32  # a grid that is saved, or shared among processes, is cut into at most so many
+POINTS = 16  # in a piece, at least, since each call of `slice` begins with work that serves all its points
 
 
 def evaluate(

@@ -13,18 +13,18 @@ from torch import Tensor
 
 __all__ = ["ROUNDING", "Chain", "gaussian", "tridiagonal"]
 
-Product = Callable[[Tensor], Tensor]
-ROUNDING = 32  # what is below so many units of rounding of the largest product is no part of the matrix
+Product = Callable[[Tensor], Tensor]  # such as `talweg.objective.Operator`
+ROUNDING = 32  # a number below 32 units of rounding of the largest product counts as zero
 
 
 class Chain:
     """The orthonormal vectors V (m, P) and T = V H Vᵀ (m, m), grown by one product at a time.
 
-    Each new vector is made orthogonal twice ("twice is enough": Kahan and Parlett): to the last two, beside which all
-    other coefficients would be zero but for rounding, and to all before it. Without the second, rounding lets found
-    eigenvectors creep in again and again, as ghosts. All coefficients are kept, so that
-    H V = V T + β v eᵀ holds to rounding, and so do the residuals taken from it. If the space is exhausted (β = 0) the
-    chain begins anew at a random vector: only so are repeated eigenvalues found.
+    Full reorthogonalization, twice ("twice is enough": Kahan and Parlett). In exact arithmetic Hv has coefficients in
+    the last two vectors only, so these are taken out first. Then what rounding has left in all vectors is taken out:
+    without that, found eigenvectors come back again and again, as ghosts. All coefficients are kept in T, so that
+    H V = V T + β v eᵀ holds to rounding, and so do the residuals taken from it. If the Krylov space is exhausted
+    (β = 0), a new block begins at a random vector: only so are repeated eigenvalues found. `block` is its first row.
     """
 
     def __init__(self, product: Product, start: Tensor, limit: int, generator: torch.Generator):
@@ -32,7 +32,7 @@ class Chain:
         self.vectors = start.new_empty(min(limit, 16) + 1, len(start))
         self.vectors[0] = start / start.norm()
         self.T = torch.zeros(limit + 1, limit, dtype=torch.float64)
-        self.length, self.begin, self.beta, self.scale = 0, 0, 0.0, 0.0
+        self.length, self.block, self.beta, self.scale = 0, 0, 0.0, 0.0
 
     def grow(self) -> None:
         """One product more; FloatingPointError if it is not finite."""
@@ -43,21 +43,21 @@ class Chain:
             raise FloatingPointError(f"the Hessian-vector product number {j + 1} is not finite at this point")
         self.scale = max(self.scale, size)
         V = self.vectors[: j + 1]
-        h = V[-2:] @ w
-        w = torch.addmv(w, V[-2:].T, h, alpha=-1)
-        rest = V @ w
-        w = torch.addmv(w, V.T, rest, alpha=-1)
-        rest[-2:] += h
-        self.T[: j + 1, j] = rest.double().cpu()
+        recent = V[-2:] @ w
+        w = torch.addmv(w, V[-2:].T, recent, alpha=-1)
+        coefficients = V @ w
+        w = torch.addmv(w, V.T, coefficients, alpha=-1)
+        coefficients[-2:] += recent
+        self.T[: j + 1, j] = coefficients.double().cpu()
         self.length, self.beta = j + 1, w.norm().item()
         # Below this, w is rounding: what the basis cannot express of Hv is zero.
         if self.beta <= ROUNDING * torch.finfo(w.dtype).eps * self.scale or self.length == len(w):
-            self.beta, self.begin, w = 0.0, self.length, self._fresh(w)
+            self.beta, self.block, w = 0.0, self.length, self._random_orthogonal(w)
         self.T[j + 1, j] = self.beta
         if w is not None:
             self._append(w / w.norm())
 
-    def _fresh(self, like: Tensor) -> Tensor | None:
+    def _random_orthogonal(self, like: Tensor) -> Tensor | None:
         """A random vector orthogonal to all others; None if they fill the space."""
         if self.length >= len(like):
             return None
@@ -74,10 +74,10 @@ class Chain:
             self.vectors = room
         self.vectors[self.length] = v
 
-    def ritz(self, since: int = 0) -> tuple[Tensor, Tensor, Tensor]:
-        """Eigenvalues of T in ascending order, its eigenvectors (columns), residual norms; of the part from `since`."""
+    def ritz(self, first: int = 0) -> tuple[Tensor, Tensor, Tensor]:
+        """Eigenvalues of T in ascending order, its eigenvectors (columns), residual norms; of the rows from `first`."""
         m = self.length
-        T = self.T[since:m, since:m]
+        T = self.T[first:m, first:m]
         values, s = torch.linalg.eigh((T + T.T) / 2)
         # T s − λ s is not quite zero: T is symmetric to the rounding of the products only.
         within = (T @ s - s * values).norm(dim=0)
@@ -90,12 +90,12 @@ def tridiagonal(product: Product, start: Tensor, steps: int) -> tuple[Tensor, Te
     Without reorthogonalization: enough for a spectral density, where a ghost shares the weight of its original, never
     for eigenpairs. Stops early where the space is exhausted. FloatingPointError if a product is not finite.
     """
-    diagonal, beside = [], []
-    before, v, beta, scale = None, start / start.norm(), 0.0, 0.0
+    diagonal, off_diagonal = [], []
+    previous, v, beta, scale = None, start / start.norm(), 0.0, 0.0
     for step in range(min(steps, len(start))):
         w = product(v)
-        if before is not None:
-            w = torch.sub(w, before, alpha=beta)
+        if previous is not None:
+            w = torch.sub(w, previous, alpha=beta)
         alpha = (w @ v).item()
         if not abs(alpha) < float("inf"):
             raise FloatingPointError(f"the Hessian-vector product number {step + 1} is not finite at this point")
@@ -104,10 +104,10 @@ def tridiagonal(product: Product, start: Tensor, steps: int) -> tuple[Tensor, Te
         scale, beta = max(scale, abs(alpha), beta), w.norm().item()
         if beta <= ROUNDING * torch.finfo(w.dtype).eps * scale:
             break
-        beside.append(beta)
-        before, v = v, w / beta
-    off = beside[: len(diagonal) - 1]
-    return torch.tensor(diagonal, dtype=torch.float64), torch.tensor(off, dtype=torch.float64)
+        off_diagonal.append(beta)
+        previous, v = v, w / beta
+    off_diagonal = off_diagonal[: len(diagonal) - 1]
+    return torch.tensor(diagonal, dtype=torch.float64), torch.tensor(off_diagonal, dtype=torch.float64)
 
 
 def gaussian(like: Tensor, generator: torch.Generator) -> Tensor:

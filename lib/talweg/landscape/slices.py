@@ -8,8 +8,9 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from talweg.arguments import finite
 from talweg.landscape.grids import evaluate
-from talweg.landscape.surface import Surface
+from talweg.landscape.surface import Surface, grid_points
 from talweg.objective import Objective
 
 __all__ = ["accuracy", "line", "plane"]
@@ -28,8 +29,8 @@ def line(f: Objective, a: Tensor, b: Tensor, alphas: Tensor | Sequence[float]) -
 
     a, b: points (P,); alphas: (K,), beyond [0, 1] if you like. Returns (K,).
     """
-    a, b = _finite(f.point(a, "a"), "a"), _finite(f.point(b, "b"), "b")
-    alphas = _finite(torch.as_tensor(alphas).to(a), "alphas")
+    a, b = (finite(name, f.point(point, name)) for name, point in (("a", a), ("b", b)))
+    alphas = finite("alphas", torch.as_tensor(alphas).to(a))
     if alphas.ndim != 1 or not len(alphas):
         raise ValueError(f"alphas must be a vector of at least one number, got shape {tuple(alphas.shape)}")
     return f.slice(a, (b - a).unsqueeze(0), alphas.unsqueeze(1))
@@ -56,13 +57,13 @@ def plane(
     spreads them over a cluster), else this one. file: where to keep what has been computed, so that a call that was
     interrupted goes on from there when it is repeated.
     """
-    center = _finite(f.point(center, "center"), "center")
+    center = finite("center", f.point(center, "center"))
     d1, d2 = (_direction(f.point(d, name).to(center), name) for d, name in ((d1, "d1"), (d2, "d2")))
     cosine = (d1 / d1.norm()) @ (d2 / d2.norm())
     if 1 - cosine.abs() < 8 * torch.finfo(cosine.dtype).eps:
         raise ValueError("d1 and d2 must span a plane, got parallel directions")
     x, y = (_axis(center, s, r) for s, r in zip(_pair(span), _pair(resolution), strict=True))
-    weights = torch.cartesian_prod(y, x).flip(1)  # rows (x, y), x running fastest: z comes out as (ny, nx)
+    weights = grid_points(x, y)
     z = evaluate(f, center, torch.stack([d1, d2]), weights, jobs, file)
     return Surface(x, y, z.reshape(len(y), len(x)))
 
@@ -84,12 +85,6 @@ def _axis(center: Tensor, span: float, resolution: int) -> Tensor:
 
 
 def _direction(d: Tensor, name: str) -> Tensor:
-    if not _finite(d, name).any():
+    if not finite(name, d).any():
         raise ValueError(f"{name} must not be the zero vector")
     return d
-
-
-def _finite(values: Tensor, name: str) -> Tensor:
-    if not values.isfinite().all():
-        raise ValueError(f"{name} must be finite, got NaN or infinity")
-    return values.detach()

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +10,12 @@ import numpy
 import torch
 from torch import Tensor
 
-__all__ = ["Surface"]
+from talweg.atomic import whole_file
+
+__all__ = ["UNREADABLE", "Surface", "grid_points"]
+
+# What `numpy.load` and reading from its file raise where the file is damaged or is another one.
+UNREADABLE = (ValueError, KeyError, TypeError, EOFError, AttributeError, zipfile.BadZipFile)
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,17 +58,14 @@ class Surface:
         j, i = divmod(int(index), len(self.x))
         return float(self.x[i]), float(self.y[j]), float(self.z[j, i])
 
+    def points(self) -> Tensor:
+        """All grid points (x, y), (ny·nx, 2), in the order of `z.flatten()`."""
+        return grid_points(self.x, self.y)
+
     def save(self, path: str | Path) -> None:
-        """Write a NumPy .npz file; an existing file is replaced only when the new one is complete."""
-        path = Path(path)
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=path.name, suffix=".part")
-        try:
-            with os.fdopen(handle, "wb") as file:
-                numpy.savez_compressed(file, x=self.x.cpu().numpy(), y=self.y.cpu().numpy(), z=self.z.cpu().numpy())
-            os.replace(temporary, path)
-        except BaseException:
-            Path(temporary).unlink(missing_ok=True)
-            raise
+        """Write a NumPy .npz file: whole, or not at all."""
+        with whole_file(path) as file:
+            numpy.savez_compressed(file, x=self.x.cpu().numpy(), y=self.y.cpu().numpy(), z=self.z.cpu().numpy())
 
     @classmethod
     def load(cls, path: str | Path) -> Surface:
@@ -73,6 +73,11 @@ class Surface:
         try:
             with numpy.load(path, allow_pickle=False) as file:
                 x, y, z = (torch.from_numpy(file[name]) for name in ("x", "y", "z"))
-        except (ValueError, KeyError, TypeError, EOFError, AttributeError, zipfile.BadZipFile) as error:
+        except UNREADABLE as error:
             raise ValueError(f"{path} is not a surface saved by talweg: {error}") from error
         return cls(x, y, z)
+
+
+def grid_points(x: Tensor, y: Tensor) -> Tensor:
+    """The points (x, y) of a grid, (ny·nx, 2), x running fastest: values there, viewed as (ny, nx), are a surface's z."""
+    return torch.cartesian_prod(y, x).flip(1)

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 import numpy
 import torch
-from torch import Tensor
 
 from talweg.arguments import positive_int
 from talweg.landscape.surface import Surface
@@ -106,7 +105,7 @@ def _fit(surface: Surface, wells: int, starts: int, seed: int) -> tuple[numpy.nd
 
 
 def _judged(surface: Surface, surrogate: GaussianWell | GaussianMixture) -> Fit:
-    grid = torch.cartesian_prod(surface.y.double().cpu(), surface.x.double().cpu()).flip(1)
+    grid = surface.points().double().cpu()
     z = surface.z.double().cpu()
     rest = (z - surrogate.many(grid).reshape(z.shape)).where(z.isfinite(), torch.nan)
     finite = z.isfinite()
@@ -116,6 +115,6 @@ def _judged(surface: Surface, surrogate: GaussianWell | GaussianMixture) -> Fit:
 
 def _finite_points(surface: Surface) -> tuple[numpy.ndarray, numpy.ndarray]:
     """Grid points (n, 2) as (x, y) and values (n,), where these are finite."""
-    grid: Tensor = torch.cartesian_prod(surface.y.double().cpu(), surface.x.double().cpu()).flip(1)
+    grid = surface.points().double().cpu()
     z = surface.z.double().cpu().flatten()
     return grid[z.isfinite()].numpy(), z[z.isfinite()].numpy()

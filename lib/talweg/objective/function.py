@@ -1,8 +1,9 @@
 """`Objective`: a scalar function of a parameter vector, f: ℝᴾ → ℝ, and what optimizers and landscapes ask of it.
 
 A surface overrides `value`, and `gradient` or `hessian` where a closed form reads better. A network with its data is
-made with `Objective.of`. Speed lives in two places: the evaluation of many points (`many`; `slice`, where they lie on a
-line or plane), and repeated products with one Hessian (`hessian_at`).
+made with `Objective.of`; one that is a mean over samples is a `Mean`, of which mini-batches can be taken. Speed lives in
+two places: the evaluation of many points (`many`; `slice`, where they lie on a line or plane: `talweg.objective.fast`),
+and repeated products with one Hessian (`hessian_at`: `talweg.objective.operator`).
 """
 
 from __future__ import annotations
@@ -15,15 +16,17 @@ from torch import Tensor, nn
 from torch.func import grad as gradient_of
 from torch.func import vmap
 
-from talweg.objective.fast.convolutions import ConvolutionsOfData
+from talweg.arguments import positive_int
+from talweg.objective.fast.chunks import evaluate
+from talweg.objective.fast.one_by_one import ManyPoints
+from talweg.objective.operator import Hessian, hessian_product, kept_products
 
 if TYPE_CHECKING:
     from talweg.objective.network import NetworkObjective
 
-__all__ = ["Objective"]
+__all__ = ["Mean", "Objective"]
 
 HESSIAN_LIMIT = 4096  # a full Hessian of that size is 128 MiB in float64
-POINTS_AT_ONCE = 2**24  # numbers in the matrix of points that `slice` hands to `many` (128 MiB in float64)
 ELEMENTS_AT_ONCE = 2**22  # numbers that `many` and `grads` hold for one chunk of points
 
 
@@ -77,19 +80,22 @@ class Objective:
         """The Hessian-vector product ∇²f(θ) v, shape (P,), without the Hessian (Pearlmutter 1994)."""
         theta = self.point(theta).detach()
         v = self.point(v, name="v").detach().to(theta)
-        return _sum(_hvp(term, theta, v) for term in self.terms())
+        return _sum(hessian_product(term, theta, v) for term in self.terms())
 
-    def hessian_at(self, theta: Tensor) -> Callable[[Tensor], Tensor]:
-        """v ↦ ∇²f(θ) v for many products at one point: the graph of ∇f(θ) is built once and kept.
+    def hessian_at(self, theta: Tensor) -> Hessian:
+        """∇²f(θ) as an operator, H @ v, for many products at one point: the graph of ∇f(θ) is built once and kept.
 
         Each product then costs one backward pass through that graph instead of a forward and two backward passes. A
         sum of several terms (batches of data) is done anew each time, since all their graphs might not fit in memory.
         """
-        theta = self.point(theta).detach()
+        return Hessian(self, theta)
+
+    def hessian_products(self, theta: Tensor) -> Callable[[Tensor], Tensor]:
+        """v ↦ ∇²f(θ) v at a checked point, for checked v: what `hessian_at` multiplies with."""
         terms = self.terms()
         if type(self).hvp is not Objective.hvp or len(terms) > 1:
             return lambda v: self.hvp(theta, v)
-        return _products(terms[0], theta, lambda v: self.point(v, name="v").detach().to(theta))
+        return kept_products(terms[0], theta)
 
     def hessian(self, theta: Tensor) -> Tensor:
         """The full Hessian ∇²f(θ), shape (P, P); ValueError above 4096 parameters (use `hvp`)."""
@@ -111,8 +117,7 @@ class Objective:
         The same as `many` of these points, without holding them all; networks also save work (`NetworkObjective`).
         """
         origin, directions, weights = self._family(origin, directions, weights)
-        rows = max(1, POINTS_AT_ONCE // self.dim)
-        return torch.cat([self.many(origin + some @ directions) for some in weights.split(rows)])
+        return evaluate(ManyPoints(self, origin, directions), weights)
 
     def _family(self, origin: Tensor, directions: Tensor, weights: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         origin = self.point(origin, "origin").detach()
@@ -149,6 +154,42 @@ class Objective:
         return theta if theta.is_floating_point() else theta.double()
 
 
+class Mean(Objective):
+    """An objective that is the mean of n functions, one of each sample: f(θ) = (1/n) Σᵢ fᵢ(θ).
+
+    Subclasses define `value`, `subset`, and the number `n`; `batch_grads` where a closed form reads better.
+    """
+
+    n: int
+
+    def __len__(self) -> int:
+        """Number of samples."""
+        return self.n
+
+    def subset(self, indices: Tensor) -> Mean:
+        """The mean over some of the samples, (B,): a mini-batch as an objective. ValueError: no samples."""
+        raise NotImplementedError
+
+    def sample(self, size: int, generator: torch.Generator | None = None) -> Mean:
+        """A mini-batch of `size` samples drawn without replacement; ValueError: more than there are."""
+        if positive_int("batch_size", size) > self.n:
+            raise ValueError(f"batch_size must be at most the number of samples, {self.n}; got {size}.")
+        return self.subset(torch.randperm(self.n, generator=generator)[:size])
+
+    def batch_grads(self, thetas: Tensor, indices: Tensor) -> Tensor:
+        """A mini-batch gradient for each of K points: thetas (K, P), indices of samples (K, B) → (K, P)."""
+        thetas, indices = self.points(thetas), checked_indices(indices, len(thetas))
+        return torch.stack([self.subset(batch).grad(theta) for theta, batch in zip(thetas, indices, strict=True)])
+
+
+def checked_indices(indices: Tensor, rows: int) -> Tensor:
+    """`indices` as a matrix of integers with so many rows, at least one in each; else ValueError."""
+    indices = torch.as_tensor(indices)
+    if indices.ndim != 2 or len(indices) != rows or not indices.shape[1] or indices.is_floating_point():
+        raise ValueError(f"indices must be integers of shape ({rows}, B), got {tuple(indices.shape)}")
+    return indices
+
+
 def _sum(tensors: Iterable[Tensor]) -> Tensor:
     """Sum of tensors, added as they come: only one batch's result is alive at a time."""
     total = None
@@ -157,28 +198,8 @@ def _sum(tensors: Iterable[Tensor]) -> Tensor:
     return total
 
 
-def _hvp(f: Callable[[Tensor], Tensor], theta: Tensor, v: Tensor) -> Tensor:
-    """∇(∇f · v): reverse over reverse, because every torch operation has a backward and not all a forward mode."""
-    return gradient_of(lambda point: gradient_of(f)(point) @ v)(theta)
-
-
-def _products(f: Callable[[Tensor], Tensor], theta: Tensor, checked: Callable) -> Callable[[Tensor], Tensor]:
-    """v ↦ ∇²f(θ) v with the graph of the gradient kept: reverse over reverse, as in `_hvp`."""
-    leaf = theta.clone().requires_grad_()
-    with torch.enable_grad(), ConvolutionsOfData():
-        (gradient,) = torch.autograd.grad(f(leaf), leaf, create_graph=True, materialize_grads=True)
-
-    def product(v: Tensor) -> Tensor:
-        v = checked(v)
-        if not gradient.requires_grad:  # f is linear
-            return torch.zeros_like(v)
-        return torch.autograd.grad(gradient, leaf, v, retain_graph=True, materialize_grads=True)[0]
-
-    return product
-
-
 def _hessian(f: Callable[[Tensor], Tensor], theta: Tensor) -> Tensor:
     """Products with the unit vectors, some at a time; symmetrised, since rounding differs between rows."""
     units = torch.eye(len(theta), dtype=theta.dtype, device=theta.device)
-    rows = vmap(lambda v: _hvp(f, theta, v), chunk_size=256)(units)
+    rows = vmap(lambda v: hessian_product(f, theta, v), chunk_size=256)(units)
     return (rows + rows.T) / 2

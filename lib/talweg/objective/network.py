@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 import copy
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -11,21 +12,20 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 from talweg.arguments import one_of
-from talweg.bars import bar
-from talweg.normalization import BatchNorm
-from talweg.objective.fast.any_network import PreparedSlice
-from talweg.objective.fast.dense_chain import StackedSlice, losses, stacked_forward, stacked_layers
-from talweg.objective.function import Objective
+from talweg.models.chain import chain_layers
+from talweg.models.modes import refuse_train_mode
+from talweg.models.norms import batch_norms
+from talweg.objective.fast.choose import fastest
+from talweg.objective.fast.chunks import activations_at_once, evaluate, raise_malloc_threshold
+from talweg.objective.fast.dense_chain import losses, stacked_forward
+from talweg.objective.function import Mean
 
 __all__ = ["NetworkObjective"]
 
-# Activations held at once by `many`: small enough for the processor's cache, large enough to fill a GPU.
-STACKED_ELEMENTS = {"cpu": 2**20, "cuda": 2**26}
-POINTS_TOGETHER = 4  # points that `slice` takes at once, at least; samples are split to make room for them
-OUTPUTS_AT_ONCE = 2**18  # network outputs held before the loss is taken of them
+MAPPED_AT_ONCE = 2**26  # parameters and activations that `vmap` holds at once
 
 
-class NetworkObjective(Objective):
+class NetworkObjective(Mean):
     """Mean loss of a network over data, f(θ) = Σ_b (n_b/n) loss(model_θ(x_b), y_b), θ = all parameters in one vector.
 
     The order of the parameters is that of `model.parameters()`, as in `torch.nn.utils.vector_to_parameters`. The
@@ -62,21 +62,41 @@ class NetworkObjective(Objective):
         self.dim = self.theta.numel()
         self.loss = loss
         self.x, self.y = (_like(data.detach(), self.theta, dtype) for data in (x, y))
-        self.batch_size = batch_size or len(x)
+        self.n, self.batch_size = len(x), batch_size or len(x)
         self._names = list(parameters)
         self._shapes = [p.shape for p in parameters.values()]
         self._sizes = [p.numel() for p in parameters.values()]
-
-    def __len__(self) -> int:
-        """Number of samples."""
-        return len(self.x)
 
     def value(self, theta: Tensor) -> Tensor:
         return sum(term(theta) for term in self.terms())
 
     def terms(self) -> Sequence[Callable[[Tensor], Tensor]]:
         """One function for each batch: its loss times its share of the samples."""
-        return [partial(self._term, x=x, y=y) for x, y in self._batches()]
+        return [partial(batch._share, n=self.n) for batch in self.batches()]
+
+    def _share(self, theta: Tensor, n: int) -> Tensor:
+        return self.loss_of(self.outputs(theta)) * (self.n / n)
+
+    def outputs(self, theta: Tensor) -> Tensor:
+        """The network's outputs for all samples, (n, …)."""
+        return functional_call(self.model, self.unflatten(theta), (self.x,))
+
+    def loss_of(self, outputs: Tensor) -> Tensor:
+        """The loss of outputs for all samples, a tensor without dimensions; ValueError if it is none."""
+        value = self.loss(outputs, self.y)
+        _check_scalar(value)
+        return value
+
+    def losses(self, outputs: Sequence[Tensor]) -> Tensor:
+        """The loss of each of K networks, (K,), from their outputs for all samples, in pieces (k, n, …)."""
+        values = losses(self.loss, outputs, self.y)
+        _check_scalar(values[0])
+        return values
+
+    def batches(self) -> list[NetworkObjective]:
+        """One objective for each batch of at most `batch_size` samples, in order."""
+        pairs = zip(self.x.split(self.batch_size), self.y.split(self.batch_size), strict=True)
+        return [self._on(x, y) for x, y in pairs]
 
     def unflatten(self, theta: Tensor) -> dict[str, Tensor]:
         """The parameters by name, as views of `theta`; leading axes of `theta` (…, P) are kept."""
@@ -99,56 +119,33 @@ class NetworkObjective(Objective):
         """
         thetas = self.points(thetas)
         forward = stacked_forward(self.model, self.x.ndim)
-        if forward is None:
-            return super().many(thetas) if thetas.is_cuda else self._one_by_one(thetas)
-        values = [self._stacked(forward, chunk) for chunk in thetas.split(self._points_at_once(thetas))]
-        return torch.cat(values)
+        if forward is not None:
+            return torch.cat([self._stacked(forward, some) for some in thetas.split(self._stacked_at_once(thetas))])
+        return super().many(thetas) if thetas.is_cuda else torch.stack([self.value(theta) for theta in thetas])
+
+    def grads(self, thetas: Tensor) -> Tensor:
+        """∇f at K points at once: (K, P) → (K, P).
+
+        Mapped over the points (`vmap`): on a CPU two to five times faster for chains of linear layers, but slower
+        than one point after another where convolutions are mapped over their weights.
+        """
+        thetas = self.points(thetas).detach()
+        if thetas.is_cuda or chain_layers(self.model, self.x.ndim, norms=True) is not None:
+            return super().grads(thetas)
+        return torch.stack([self.gradient(theta) for theta in thetas])
 
     @torch.no_grad()
     def slice(self, origin: Tensor, directions: Tensor, weights: Tensor) -> Tensor:
         """f(origin + Σᵢ wᵢ dᵢ) for K rows of weights: (P,), (m, P), (K, m) → (K,).
 
-        Chains of linear layers: the first layer's outputs are combined from m + 1 products computed once, the others
-        go through one batched product per layer for a chunk of points (`StackedSlice`). Other models on a CPU: a copy
-        prepared for forward passes (`PreparedSlice`). In both, only the outputs of many points are kept, and the loss
-        is taken of them together.
+        Each batch of the data has the evaluator that is fastest for the model: see `talweg.objective.fast.choose`.
         """
         origin, directions, weights = self._family(origin, directions, weights)
-        layers = stacked_layers(self.model, self.x.ndim)
-        if layers is None and origin.is_cuda:
-            return super().slice(origin, directions, weights)
-        _keep_memory(origin.device)
-        corners = self.unflatten(torch.cat([origin.unsqueeze(0), directions]))
-        weights = torch.cat([weights.new_ones(len(weights), 1), weights], dim=1)
-        values = 0
-        for x, y in self._batches():
-            if layers is None:
-                outputs, at_once = PreparedSlice(self.model, corners, x), 1
-            else:
-                samples, at_once = self._chunk_sizes(len(x), origin.device)
-                outputs = StackedSlice(layers, corners, x, samples)
-            values = values + self._losses(outputs, weights.split(at_once), y) * (len(y) / len(self))
-        return values
-
-    def _losses(self, outputs: Callable[[Tensor], Tensor], chunks: Sequence[Tensor], y: Tensor) -> Tensor:
-        """The loss of a batch for each row of weights, given in chunks, from its outputs (k, n, out)."""
-        values, held, size = [], [], 0
-        with bar(len(chunks)) as progress:
-            for number, some in enumerate(chunks, start=1):
-                held.append(outputs(some))
-                size += held[-1].numel()
-                if size >= OUTPUTS_AT_ONCE or number == len(chunks):
-                    values.append(self._stacked_losses(held, y))
-                    held, size = [], 0
-                progress.update()
-        return torch.cat(values)
-
-    def _chunk_sizes(self, n: int, device: torch.device) -> tuple[int, int]:
-        """Samples and points to evaluate at once, for activations that fit the cache (or fill the GPU)."""
-        widest = max(shape[0] for shape in self._shapes)
-        budget = STACKED_ELEMENTS.get(device.type, STACKED_ELEMENTS["cpu"])
-        samples = min(n, max(1, budget // (POINTS_TOGETHER * widest)))
-        return samples, max(1, budget // (samples * widest))
+        raise_malloc_threshold(origin.device)
+        values = (
+            evaluate(fastest(batch, origin, directions), weights) * (batch.n / self.n) for batch in self.batches()
+        )
+        return sum(values)
 
     def with_loss(self, loss: Callable[[Tensor, Tensor], Tensor]) -> NetworkObjective:
         """The same network and data under another loss or measure, such as `talweg.landscape.accuracy`."""
@@ -156,50 +153,31 @@ class NetworkObjective(Objective):
         other.loss = loss
         return other
 
-    def subset(self, indices: Tensor | slice) -> NetworkObjective:
+    def subset(self, indices: Tensor | builtins.slice) -> NetworkObjective:
         """The same network and loss on some of the samples: a mini-batch as an objective."""
+        x, y = self.x[indices], self.y[indices]
+        _check_data(x, y, None)
+        return self._on(x, y)
+
+    def _on(self, x: Tensor, y: Tensor) -> NetworkObjective:
         other = copy.copy(self)
-        other.x, other.y = self.x[indices], self.y[indices]
-        _check_data(other.x, other.y, None)
-        other.batch_size = min(self.batch_size, len(other.x))
+        other.x, other.y, other.n = x, y, len(x)
+        other.batch_size = min(self.batch_size, len(x))
         return other
 
     def _stacked(self, forward: Callable, thetas: Tensor) -> Tensor:
         parameters = self.unflatten(thetas)
-        return sum(self._stacked_losses([forward(parameters, x)], y) * (len(x) / len(self)) for x, y in self._batches())
+        return sum(batch.losses([forward(parameters, batch.x)]) * (batch.n / self.n) for batch in self.batches())
 
-    def _one_by_one(self, thetas: Tensor) -> Tensor:
-        return torch.stack([self.value(theta) for theta in thetas])
-
-    def _points_at_once(self, thetas: Tensor) -> int:
-        widest = max(shape[0] for shape in self._shapes)
-        budget = STACKED_ELEMENTS.get(thetas.device.type, STACKED_ELEMENTS["cpu"])
-        return max(1, budget // (min(self.batch_size, len(self)) * widest))
+    def _stacked_at_once(self, thetas: Tensor) -> int:
+        return max(1, activations_at_once(thetas.device) // self._activations())
 
     def _chunk(self) -> int:
-        samples = min(self.batch_size, len(self))
-        widest = max(shape[0] for shape in self._shapes)
-        return max(1, STACKED_ELEMENTS["cuda"] // (self.dim + samples * widest))
+        return max(1, MAPPED_AT_ONCE // (self.dim + self._activations()))
 
-    def _batches(self):
-        return zip(self.x.split(self.batch_size), self.y.split(self.batch_size), strict=True)
-
-    def _term(self, theta: Tensor, x: Tensor, y: Tensor) -> Tensor:
-        outputs = functional_call(self.model, self.unflatten(theta), (x,))
-        return self._scalar_loss(outputs, y) * (len(x) / len(self))
-
-    def _stacked_losses(self, outputs: Sequence[Tensor], y: Tensor) -> Tensor:
-        values = losses(self.loss, outputs, y)
-        return self._one_number(values, values[0])
-
-    def _scalar_loss(self, outputs: Tensor, y: Tensor) -> Tensor:
-        value = self.loss(outputs, y)
-        return self._one_number(value, value)
-
-    def _one_number(self, result: Tensor, value: Tensor) -> Tensor:
-        if value.ndim:
-            raise ValueError(f"loss must return one number, the mean over samples; got shape {tuple(value.shape)}")
-        return result
+    def _activations(self) -> int:
+        """Numbers that the widest layer puts out for a batch, by the first axis of its parameters."""
+        return min(self.batch_size, self.n) * max(shape[0] for shape in self._shapes)
 
     def _checked(self, theta: Tensor, name: str, ndim: int) -> Tensor:
         theta = super()._checked(theta, name, ndim)
@@ -213,23 +191,12 @@ class NetworkObjective(Objective):
         return theta
 
 
-def _keep_memory(device: torch.device) -> None:
-    """Let the C library keep freed memory of up to 64 MiB instead of handing it back after each layer.
-
-    glibc's limit follows the largest block freed so far, up to 32 MiB. Below it, the pages of every activation are
-    taken from the system and cleared anew: half of the time of a plane, where that happens.
-    """
-    if device.type == "cpu":
-        torch.empty(31 * 2**20, dtype=torch.uint8)
-
-
 def _forget_statistics(model: nn.Module) -> None:
     """Batch normalization by the batch at hand from now on: without running statistics, and in eval mode."""
-    for module in model.modules():
-        if isinstance(module, (nn.modules.batchnorm._NormBase, BatchNorm)):
-            module.eval()
-            module.running_mean = module.running_var = module.num_batches_tracked = None
-            module.track_running_stats = False
+    for module in batch_norms(model):
+        module.eval()
+        module.running_mean = module.running_var = module.num_batches_tracked = None
+        module.track_running_stats = False
 
 
 def _flat(parameters: dict[str, Tensor]) -> Tensor:
@@ -257,12 +224,6 @@ def _check_data(x: Tensor, y: Tensor, batch_size: int | None) -> None:
         raise ValueError(f"batch_size must be at least 1 or None, got {batch_size}")
 
 
-def refuse_train_mode(model: nn.Module) -> None:
-    """ValueError if the model's output depends on chance or on the other samples: dropout, batch norm in train mode."""
-    stochastic = nn.modules.dropout._DropoutNd, nn.modules.batchnorm._NormBase, BatchNorm
-    for name, module in model.named_modules():
-        if module.training and isinstance(module, stochastic):
-            raise ValueError(
-                f"model is in train mode and has {type(module).__name__} ({name or 'the model itself'}), whose output "
-                "depends on chance or on the batch: call model.eval() first"
-            )
+def _check_scalar(value: Tensor) -> None:
+    if value.ndim:
+        raise ValueError(f"loss must return one number, the mean over samples; got shape {tuple(value.shape)}")

@@ -62,7 +62,7 @@ def digits_slice(resolution: int = RESOLUTION, epochs: int = EPOCHS) -> dict:
     z = torch.tensor([[round(value, 5) for value in row] for row in surface.z.tolist()], dtype=torch.float64)
     centres = landscape.plane(f, middle, d1, d2, SPAN * (resolution - 2) / (resolution - 1), resolution - 1)
     spline = Interpolated(surface.x, surface.y, z)
-    found = spline.many(torch.cartesian_prod(centres.y, centres.x).flip(1)).reshape(centres.z.shape)
+    found = spline.many(centres.points()).reshape(centres.z.shape)
     error = (found - centres.z).square().mean().sqrt() / centres.z.std()
     return {
         "span": SPAN,

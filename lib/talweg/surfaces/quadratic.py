@@ -7,6 +7,7 @@ import math
 import torch
 from torch import Tensor
 
+from talweg.objective.function import Mean, checked_indices
 from talweg.surfaces.formula import Formula, Numbers, constant, vector
 
 __all__ = ["LeastSquares", "Quadratic", "Saddle"]
@@ -61,7 +62,7 @@ class Saddle(Quadratic):
         self.eigenvalues, self.axes = values, axes
 
 
-class LeastSquares(Formula):
+class LeastSquares(Formula, Mean):
     """Linear regression, (1/2n) ‖Xθ − y‖², with the gradient of every sample.
 
     x: design matrix (n, P), a column of ones included if there is an intercept. y: (n,).
@@ -103,15 +104,17 @@ class LeastSquares(Formula):
         theta = self.point(theta)
         return self.residuals(theta).unsqueeze(1) * self.x.to(theta)
 
+    def subset(self, indices: Tensor) -> LeastSquares:
+        """Linear regression on some of the samples: a mini-batch as an objective."""
+        return LeastSquares(self.x[indices], self.y[indices])
+
     def batch_grad(self, theta: Tensor, indices: Tensor) -> Tensor:
         """Gradient of the mean loss over the samples `indices` (B,), shape (P,)."""
         return self.batch_grads(self.point(theta).unsqueeze(0), torch.as_tensor(indices).unsqueeze(0))[0]
 
     def batch_grads(self, thetas: Tensor, indices: Tensor) -> Tensor:
         """A mini-batch gradient for each of K points: thetas (K, P), indices of samples (K, B) → (K, P)."""
-        thetas, indices = self.points(thetas), torch.as_tensor(indices)
-        if indices.ndim != 2 or len(indices) != len(thetas) or not indices.shape[1] or indices.is_floating_point():
-            raise ValueError(f"indices must be integers of shape ({len(thetas)}, B), got {tuple(indices.shape)}")
+        thetas, indices = self.points(thetas), checked_indices(indices, len(thetas))
         x, y = self.x.to(thetas)[indices], self.y.to(thetas)[indices]
         residuals = torch.einsum("kbp,kp->kb", x, thetas) - y
         return torch.einsum("kbp,kb->kp", x, residuals) / indices.shape[1]

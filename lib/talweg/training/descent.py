@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from talweg.arguments import one_of, positive_int
+from talweg.objective import Mean
 from talweg.run import Run
 from talweg.training.stacking import StackedOptimizer
 
@@ -34,8 +35,7 @@ def minimize(
 ) -> Run:
     """Minimize `f` from `start` (P, or K×P: K independent runs at once) with `Optimizer(…, **hyperparameters)`.
 
-    batch_size: each step takes the gradient over B samples of a finite sum `f` (one with `f.n` and
-        `f.batch_grads`), drawn anew and uniformly at each step, without replacement or with it; None: all samples.
+    batch_size: each step takes the gradient over B samples of a mean `f` (`objective.Mean`), drawn anew and uniformly at each step, without replacement or with it; None: all samples.
     noise: standard deviation of Gaussian noise added to each entry of the gradient. Batches and noise differ from
         run to run and are drawn on the CPU from `seed` (needed if there are any).
     schedule: t = 1, 2, … → the factor of lr in step t.
@@ -123,8 +123,10 @@ def _gradient(f: Objective, batch_size: int | None, replacement: bool, noise: fl
     if not noise >= 0:
         raise ValueError(f"noise must be a standard deviation of at least 0; got {noise!r}.")
     if batch_size is not None:
-        if not hasattr(f, "batch_grads"):
-            raise TypeError(f"batch_size needs a sum over samples, such as LeastSquares; got {type(f).__name__}.")
+        if not isinstance(f, Mean):
+            raise TypeError(
+                f"batch_size needs a sum over samples, such as LeastSquares or a network; got {type(f).__name__}."
+            )
         if positive_int("batch_size", batch_size) > f.n and not replacement:
             raise ValueError(f"batch_size must be at most the number of samples, {f.n}; got {batch_size}.")
     if seed is None and (noise or batch_size is not None):

@@ -57,7 +57,7 @@ def test_plane_is_centred_and_symmetric():
 def test_a_plane_too_large_for_one_chunk_is_the_same(monkeypatch):
     arguments = Rosenbrock(), [0.0, 0.0], [1.0, 0.0], [0.5, 1.0]
     whole = plane(*arguments, resolution=7)
-    monkeypatch.setattr("talweg.objective.function.POINTS_AT_ONCE", 10)
+    monkeypatch.setattr("talweg.objective.fast.one_by_one.NUMBERS_AT_ONCE", 10)
     assert torch.equal(plane(*arguments, resolution=7).z, whole.z)
 
 
@@ -220,7 +220,36 @@ def test_directions_leave_the_model_alone_and_refuse_what_they_do_not_know():
     before = parameters_to_vector(model.parameters()).clone()
     random_directions(model)
     assert torch.equal(parameters_to_vector(model.parameters()), before)
-    with pytest.raises(ValueError, match="normalize must be one of 'filter', 'layer', 'none', got 'neuron'"):
+    with pytest.raises(ValueError, match="normalize must be one of 'filter', 'layer', 'none'; got 'neuron'"):
         random_directions(model, "neuron")
     with pytest.raises(ValueError, match="at least one weight matrix"):
         random_directions(nn.BatchNorm1d(3))
+
+
+def test_a_saved_surface_can_be_read_by_whoever_may_read_other_files(tmp_path):
+    surface = plane(Rosenbrock(), [0.0, 0.0], [1.0, 0.0], [0.0, 1.0], resolution=3)
+    surface.save(tmp_path / "surface.npz")
+    (tmp_path / "other").write_bytes(b"")
+    modes = {path.name: path.stat().st_mode & 0o777 for path in tmp_path.iterdir()}
+    assert modes == {"surface.npz": modes["other"], "other": modes["other"]}  # and no part file is left
+
+
+def test_the_points_of_a_surface_are_those_of_its_values():
+    surface = Surface([0.0, 1.0, 2.0], [10.0, 20.0], [[0.0, 1.0, 2.0], [3.0, 4.0, 5.0]])
+    expected = [[0, 10], [1, 10], [2, 10], [0, 20], [1, 20], [2, 20]]
+    assert surface.points().tolist() == expected
+
+
+@pytest.mark.parametrize(
+    "norm, other",
+    [
+        (talweg.normalization.LayerNorm((2, 3)), nn.LayerNorm((2, 3))),
+        (talweg.normalization.RMSNorm((2, 3)), nn.RMSNorm((2, 3))),
+    ],
+)
+def test_written_out_norms_do_not_move_in_random_directions(norm, other):
+    """Their scale and shift have two axes, as weights have: only their kind tells them from weights."""
+    for layer in (norm, other):
+        model = nn.Sequential(nn.Linear(6, 6), nn.Unflatten(1, (2, 3)), layer)
+        for d in random_directions(model, generator=torch.Generator().manual_seed(0)):
+            assert d[:36].all() and not d[36:].any()

@@ -12,7 +12,10 @@ import talweg
 from talweg import Objective
 from talweg.landscape import accuracy, line, plane, random_directions
 from talweg.models import MLP, ConvNet, ResNet
-from talweg.objective.fast.dense_chain import stacked_layers
+from talweg.objective.fast import chunks
+from talweg.objective.fast.choose import fastest
+from talweg.objective.fast.dense_chain import DenseChain
+from talweg.objective.fast.one_by_one import OnePointAtATime
 
 F64 = torch.float64
 
@@ -119,15 +122,17 @@ def test_a_plane_is_the_loop_over_its_points(make, dtype, rtol):
     found = f.slice(f.theta, directions, weights)
     expected = naive(model, F.cross_entropy, x, y, f.theta + weights @ directions)
     assert ((found - expected).abs() / expected).max() < rtol
-    assert (stacked_layers(f.model, 2) is not None) == (make in STACKED)
+    assert isinstance(fastest(f, f.theta, directions), DenseChain) == (make in STACKED)
+    assert torch.allclose(OnePointAtATime(f, f.theta, directions)(weights), expected, rtol=rtol, atol=0)
 
 
 @pytest.mark.parametrize("make", [mlp, batch_normalized])
 @pytest.mark.parametrize("batch_size", [1, 33, 64, None])
 def test_batches_and_chunks_do_not_matter(make, batch_size, monkeypatch):
     model, x, y = problem(make, F64)
-    monkeypatch.setattr("talweg.objective.network.OUTPUTS_AT_ONCE", 900)
-    monkeypatch.setitem(talweg.objective.network.STACKED_ELEMENTS, "cpu", 500)
+    monkeypatch.setattr("talweg.objective.fast.dense_chain.OUTPUTS_AT_ONCE", 900)
+    monkeypatch.setitem(chunks.ACTIVATIONS_AT_ONCE, "cpu", 500)
+    monkeypatch.setattr("talweg.objective.fast.any_network.AnyNetwork.points_at_once", 4)
     f = Objective.of(model, F.cross_entropy, x, y, batch_size=batch_size)
     directions, weights = random(3, f.dim, seed=1) / 5, random(11, 3, seed=2)
     expected = naive(model, F.cross_entropy, x, y, f.theta + weights @ directions)

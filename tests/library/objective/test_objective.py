@@ -12,6 +12,7 @@ from torch.nn.utils import parameters_to_vector, vector_to_parameters
 
 import talweg
 from talweg import Objective
+from talweg.objective.fast import chunks
 from talweg.objective.fast.dense_chain import stacked_forward
 
 F64 = torch.float64
@@ -163,7 +164,7 @@ def test_a_network_is_its_loss_as_a_function_of_one_vector(make):
 @pytest.mark.parametrize("batch_size", [None, 5])
 @pytest.mark.parametrize("make", NETWORKS)
 def test_many_networks_are_the_loop_over_networks(make, batch_size, monkeypatch):
-    monkeypatch.setitem(talweg.objective.network.STACKED_ELEMENTS, "cpu", 500)  # several chunks
+    monkeypatch.setitem(chunks.ACTIVATIONS_AT_ONCE, "cpu", 500)  # several chunks
     model, x, y = problem(make)
     f = Objective.of(model, cross_entropy, x, y, batch_size=batch_size)
     thetas = f.theta + 0.3 * random(9, f.dim, seed=2)

@@ -8,8 +8,11 @@ from torch import fx, nn
 from torch.func import functional_call
 from torch.nn import functional as F
 
+from talweg import Objective
 from talweg.models import MLP, ConvNet, ResNet
-from talweg.objective.fast.any_network import PreparedSlice
+from talweg.objective.fast.any_network import AnyNetwork, CannotPrepare
+from talweg.objective.fast.choose import fastest
+from talweg.objective.fast.one_by_one import OnePointAtATime
 from talweg.objective.fast.rewritten import PATCHES_LIMIT, fused
 
 F64 = torch.float64
@@ -143,23 +146,33 @@ def made(make, n=37):
     return model.eval().requires_grad_(False), x
 
 
-def corners(model):
-    points = torch.Generator().manual_seed(1)
-    move = lambda p: torch.stack([p, *(0.1 * torch.randn(2, *p.shape, dtype=F64, generator=points))])  # noqa: E731
-    return {name: move(p) for name, p in model.named_parameters()}
+def family(model, x):
+    """The model as an objective, a point and two directions, and weights of three points of their plane."""
+    f = Objective.of(model, F.mse_loss, x, model(x) + 1)
+    directions = 0.1 * torch.randn(2, f.dim, dtype=F64, generator=torch.Generator().manual_seed(1))
+    return f, directions, torch.tensor([[0, 0], [0.7, -0.3], [-1, 2]], dtype=F64)
+
+
+def outputs_at(model, f, theta):
+    return functional_call(model, f.unflatten(theta), (f.x,))
 
 
 @pytest.mark.parametrize("name", MODELS)
 @torch.no_grad()
 def test_the_outputs_are_those_of_the_model(name):
     model, x = made(MODELS[name])
-    at = corners(model)
-    weights = torch.tensor([[1, 0, 0], [1, 0.7, -0.3], [1, -1, 2]], dtype=F64)
-    prepared = PreparedSlice(model, at, x)
-    assert isinstance(prepared.fused.model, fx.GraphModule) == (name not in TAKEN_AS_THEY_ARE)
-    for w, outputs in zip(weights, prepared(weights), strict=True):
-        theta = {key: torch.einsum("i,i...->...", w, p) for key, p in at.items()}
-        torch.testing.assert_close(outputs, functional_call(model, theta, (x,)), rtol=1e-9, atol=1e-9)
+    f, directions, weights = family(model, x)
+    expected = [outputs_at(model, f, theta) for theta in f.theta + weights @ directions]
+    if name == "norm by the batch":  # samples depend on each other: they cannot go through in parts
+        with pytest.raises(CannotPrepare, match="other outputs"):
+            AnyNetwork(f, f.theta, directions)
+    else:
+        prepared = AnyNetwork(f, f.theta, directions)
+        assert isinstance(prepared.fused.model, fx.GraphModule) == (name not in TAKEN_AS_THEY_ARE)
+        for found, outputs in zip(prepared.outputs(weights), expected, strict=True):
+            torch.testing.assert_close(found[0], outputs, rtol=1e-9, atol=1e-9)
+    losses = torch.stack([F.mse_loss(outputs, f.y) for outputs in expected])
+    torch.testing.assert_close(f.slice(f.theta, directions, weights), losses, rtol=1e-9, atol=1e-9)
 
 
 def operations(model, x):
@@ -193,15 +206,24 @@ def test_patches_are_cut_once_and_only_where_they_pay():
     assert fused(model, large).before(x) is x
 
 
-@pytest.mark.parametrize("make", [Branches, LooksAtType, Constant])
+@pytest.mark.parametrize(
+    "make, reason",
+    [(LooksAtType, "fails with AttributeError"), (Constant, "other outputs"), (Branches, "cannot trace")],
+)
 @torch.no_grad()
-def test_a_model_that_cannot_be_rewritten_is_taken_as_it_is(make):
+def test_a_model_that_cannot_be_rewritten_is_taken_as_it_is_and_says_so(make, reason, caplog):
     model, x = made(make)
-    prepared = PreparedSlice(model, corners(model), x)
-    assert type(prepared.fused.model) is make
-    weights = torch.tensor([[1, 1, 0]], dtype=F64)
-    theta = {key: p[0] + p[1] for key, p in corners(model).items()}
-    torch.testing.assert_close(prepared(weights)[0], functional_call(model, theta, (x,)))
+    f, directions, weights = family(model, x)
+    caplog.set_level("DEBUG", "talweg.objective.fast")
+    evaluator = fastest(f, f.theta, directions)
+    if make is Branches:
+        assert type(evaluator.fused.model) is make
+    else:
+        assert isinstance(evaluator, OnePointAtATime)
+    assert reason in repr(evaluator) and reason in caplog.text
+    thetas = f.theta + weights @ directions
+    expected = torch.stack([F.mse_loss(outputs_at(model, f, theta), f.y) for theta in thetas])
+    torch.testing.assert_close(evaluator(weights), expected)
 
 
 def test_hooks_are_kept():

@@ -10,7 +10,7 @@ from torch.nn import functional as F
 
 from talweg.data import Dataset
 from talweg.models import MLP
-from talweg.objective import Objective
+from talweg.objective import Mean, Objective
 from talweg.optimizers import SGD, Rule
 from talweg.training import NonFiniteLoss, minimize, train, train_seeds
 from talweg.training.descent import draw
@@ -29,7 +29,7 @@ class Bowl(Objective):
         return (self.curvatures * theta.square()).sum() / 2
 
 
-class Samples(Objective):
+class Samples(Mean):
     """(1/2n) Σ (θ - yᵢ)²: the gradient over a batch is θ minus the batch's mean."""
 
     dim = 1

@@ -205,7 +205,7 @@ def _shares(f: Objective, protocol: Mapping[str, Any], lr: float, batch: int | N
     theta, generator, steps = f.theta, torch.Generator().manual_seed(seed), protocol["sgd_steps"]
     every, seen = max(1, steps // 20), []
     for t in range(1, steps + 1):
-        theta = theta - lr * (f.grad(theta) if batch is None else batch_gradient(f, theta, batch, generator))
+        theta = theta - lr * (f if batch is None else f.sample(batch, generator)).grad(theta)
         if t % every == 0 and t > steps // 2:
             seen.append(share(f.grad(theta), leading(f, theta)))
     return float(f"{sum(seen) / len(seen):.4g}")
@@ -222,12 +222,6 @@ def leading(f: Objective, theta: Tensor, start: Tensor | None = None) -> Tensor:
     return eigenpairs(f, theta, k, 1e-2, start=start, max_products=600).vectors
 
 
-def batch_gradient(f: Objective, theta: Tensor, size: int, generator: torch.Generator) -> Tensor:
-    """The gradient over samples drawn without replacement."""
-    index = torch.randperm(len(f.x), generator=generator)[:size].to(f.x.device)
-    return f.subset(index).grad(theta)
-
-
 def subspace(dataset: Dataset, protocol: Mapping[str, Any], loss: str, seed: int) -> dict[str, Any]:
     """SGD goes on from one point in three ways: whole update, its part in the leading eigenspace, the rest of it.
 
@@ -237,14 +231,14 @@ def subspace(dataset: Dataset, protocol: Mapping[str, Any], loss: str, seed: int
     generator = torch.Generator().manual_seed(seed)
     theta = f.theta
     for _ in range(protocol["gd_steps"]):
-        theta = theta - lr * batch_gradient(f, theta, protocol["batch_size"], generator)
+        theta = theta - lr * f.sample(protocol["batch_size"], generator).grad(theta)
     ends, part = {}, []
     for kind in UPDATES:
         here, same = theta, torch.Generator().manual_seed(10_000 + seed)
         for t in range(protocol["restricted_steps"]):
             if t % protocol["refresh"] == 0 and kind != "all":
                 vectors = leading(f, here)
-            g = batch_gradient(f, here, protocol["batch_size"], same)
+            g = f.sample(protocol["batch_size"], same).grad(here)
             if kind == "rest":
                 part.append(share(g, vectors))
             if kind != "all":

@@ -1,43 +1,51 @@
 """A copy of a network made ready for many forward passes with changing parameters, on a CPU.
 
-Its graph is rewritten (`talweg.objective.fast.rewritten`), convolutions work with the channels last in memory, and samples go through in
-batches that fit the cache.
+Its graph is rewritten (`talweg.objective.fast.rewritten`), convolutions work with the channels last in memory, and
+samples go through in batches that fit the cache.
 """
 
 from __future__ import annotations
 
 import copy
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
-from talweg.objective.fast.rewritten import Fused, fused
+from talweg.objective.fast.chunks import with_origin
+from talweg.objective.fast.rewritten import fused
 
-__all__ = ["PreparedSlice"]
+if TYPE_CHECKING:
+    from talweg.objective.network import NetworkObjective
+
+__all__ = ["AnyNetwork", "CannotPrepare"]
 
 SAMPLES_AT_ONCE = 32
 
 
-class PreparedSlice:
-    """Outputs of any network on x, at combinations of m + 1 networks: weights (k, m + 1) → (k, n, out).
+class CannotPrepare(Exception):
+    """The prepared copy of a network would not give its outputs; the message says how that was found."""
 
-    corners: parameters by name, each (m + 1, …), as for `StackedSlice`. The model is copied. Where the outputs turn
-    out not to be those of the model, it is taken as it is.
+
+class AnyNetwork:
+    """Losses of a prepared copy of f's model at origin + Σᵢ wᵢ dᵢ: weights (k, m) → (k,).
+
+    CannotPrepare: the outputs turned out not to be those of the model.
     """
 
-    def __init__(self, model: nn.Module, corners: dict[str, Tensor], x: Tensor):
-        self.shapes = {name: p[0].shape for name, p in corners.items()}
-        self.corners = torch.cat([p.flatten(1) for p in corners.values()], dim=1)
+    points_at_once = 8  # whose outputs the loss is taken of together
+
+    def __init__(self, f: NetworkObjective, origin: Tensor, directions: Tensor):
+        self.f, self.corners = f, torch.cat([origin.unsqueeze(0), directions])
         try:
-            self._prepare(model, x)
-            good = self._agrees_with(model, x)
-        except Exception:  # the model's own code took another way through its stand-in than it takes with tensors
-            good = False
-        if not good:
-            copied = copy.deepcopy(model)
-            self.parameters, self.fused, self.samples = dict(copied.named_parameters()), Fused(copied), (x,)
+            self._prepare(f.model, f.x)
+            equal = self._agrees_with(f.model, f.x)
+        except Exception as error:  # whatever the model's own code raises where tracing took a branch tensors do not
+            raise CannotPrepare(f"its prepared copy fails with {type(error).__name__}: {error}") from error
+        if not equal:
+            raise CannotPrepare("its prepared copy has other outputs")
 
     def _prepare(self, model: nn.Module, x: Tensor) -> None:
         model = copy.deepcopy(model)
@@ -55,22 +63,25 @@ class PreparedSlice:
         # One sample alone has no variance, and batch normalization by the data would refuse it.
         parts = [self.fused.before(part) for part in some.chunk(2 if len(some) > 3 else 1)]
         for theta in (self.corners[0], self.corners.sum(0)):  # at two θ: neither may have become a constant
-            expected = functional_call(model, self._unflatten(theta), (some,))
+            expected = functional_call(model, self.f.unflatten(theta), (some,))
             found = self._outputs(theta, parts)
-            if not (found - expected).abs().max() <= torch.finfo(x.dtype).eps ** 0.5 * expected.abs().max():
+            if not (found - expected).abs().max() <= torch.finfo(expected.dtype).eps ** 0.5 * expected.abs().max():
                 return False
         return True
 
     def __call__(self, weights: Tensor) -> Tensor:
-        return torch.stack([self._outputs(w @ self.corners, self.samples) for w in weights])
+        return self.f.losses(self.outputs(weights))
+
+    def outputs(self, weights: Tensor) -> list[Tensor]:
+        """The outputs at each point, (1, n, out)."""
+        return [self._outputs(w @ self.corners, self.samples).unsqueeze(0) for w in with_origin(weights)]
 
     def _outputs(self, theta: Tensor, samples: Sequence[Tensor]) -> Tensor:
-        for name, values in self._unflatten(theta).items():
+        for name, values in self.f.unflatten(theta).items():
             self.parameters[name].copy_(values)
         for fold in self.fused.folds:
             fold.apply()
         return torch.cat([self.fused.model(x) for x in samples])
 
-    def _unflatten(self, theta: Tensor) -> dict[str, Tensor]:
-        pieces = theta.split([shape.numel() for shape in self.shapes.values()])
-        return {name: p.view(shape) for p, (name, shape) in zip(pieces, self.shapes.items(), strict=True)}
+    def __repr__(self) -> str:
+        return f"AnyNetwork({self.fused.reason or 'graph rewritten'})"

@@ -1,38 +1,40 @@
 """Forward passes of many networks of one shape at once: parameters stacked along a first axis, one product per layer.
 
 On a line or plane of parameters, θ(w) = θ₀ + Σᵢ wᵢ dᵢ, the first layer is cheaper still: it is linear in its weights,
-so its outputs there are the same combination of m + 1 outputs that are computed once (`StackedSlice`).
+so its outputs there are the same combination of m + 1 outputs that are computed once (`DenseChain`).
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
 from torch.func import vmap
 from torch.nn import functional as F
 
-__all__ = ["StackedSlice", "losses", "stacked_forward", "stacked_layers"]
+from talweg.models.chain import NORMS, Layers, chain_layers
+from talweg.objective.fast.chunks import activations_at_once, with_origin
 
-ELEMENTWISE = (
-    nn.ReLU, nn.LeakyReLU, nn.ELU, nn.SELU, nn.CELU, nn.GELU, nn.SiLU, nn.Mish, nn.Tanh, nn.Sigmoid, nn.Softplus,
-    nn.Hardtanh, nn.Identity,
-)  # fmt: skip
+if TYPE_CHECKING:
+    from talweg.objective.network import NetworkObjective
 
-NORMS = (nn.LayerNorm, nn.RMSNorm, nn.BatchNorm1d)
+__all__ = ["DenseChain", "losses", "stacked_forward"]
+
+OUTPUTS_AT_ONCE = 2**18  # network outputs held before the loss is taken of them
+POINTS_TOGETHER = 4  # points evaluated at once, at least; samples are split to make room for them
 IN_PLACE = {nn.ReLU: Tensor.relu_, nn.Tanh: Tensor.tanh_, nn.Sigmoid: Tensor.sigmoid_}
-Layers = list[tuple[str, nn.Module]]
 
 
 def stacked_forward(model: nn.Module, x_dims: int) -> Callable[[dict[str, Tensor], Tensor], Tensor] | None:
     """A function (parameters by name, each (K, …); x with `x_dims` axes, samples first) → outputs (K, n, out), or None.
 
-    None unless the model is a plain chain of linear layers, elementwise activations, normalization layers and a
-    Flatten at the beginning (`nn.Sequential`, or a subclass that keeps its forward) on vectors. Batch normalization
-    is one of these without running statistics only. Hooks and tied weights make it None too.
+    None unless the model is a plain chain of layers on vectors, as in `talweg.models.chain`; normalization layers may
+    be among them, batch normalization without running statistics only.
     """
-    layers = stacked_layers(model, x_dims, norms=True)
+    layers = chain_layers(model, x_dims, norms=True)
     if layers is None:
         return None
 
@@ -50,26 +52,42 @@ def stacked_forward(model: nn.Module, x_dims: int) -> Callable[[dict[str, Tensor
     return forward
 
 
-class StackedSlice:
-    """Outputs of a chain of layers on x, at combinations of m + 1 networks: weights (k, m + 1) → (k, n, out).
+class DenseChain:
+    """Losses of a chain of layers at origin + Σᵢ wᵢ dᵢ: weights (k, m) → (k,).
 
-    layers: from `stacked_layers`. corners: parameters by name, each (m + 1, …): those of θ₀, d₁, …, dₘ. The weights of
-    θ₀ are then 1, and an affine family is a linear one.
+    layers: those of f's model, from `chain_layers`. The outputs of many points are kept, and the loss is taken of
+    them together.
     """
 
-    def __init__(self, layers: Layers, corners: dict[str, Tensor], x: Tensor, samples_at_once: int):
-        first = next(i for i, (_, module) in enumerate(layers) if isinstance(module, nn.Linear))
+    def __init__(self, f: NetworkObjective, origin: Tensor, directions: Tensor, layers: Layers):
+        corners = f.unflatten(torch.cat([origin.unsqueeze(0), directions]))  # (m + 1, …), by name
+        linear = [(name, module) for name, module in layers if isinstance(module, nn.Linear)]
+        first = layers.index(linear[0])
+        self.f, self.layers = f, layers[first + 1 :]
+        self.corners = {
+            name: p for name, p in corners.items() if name.startswith(tuple(f"{n}." for n, _ in linear[1:]))
+        }
+        widest, budget = max(len(p) for p in f.model.parameters()), activations_at_once(origin.device)
+        samples = min(f.n, max(1, budget // (POINTS_TOGETHER * widest)))
+        self.points_together = max(1, budget // (samples * widest))
+        chunks = math.ceil(OUTPUTS_AT_ONCE / (self.points_together * f.n * linear[-1][1].out_features))
+        self.points_at_once = self.points_together * chunks
+        x = f.x
         for _, module in layers[:first]:
             x = module(x)
-        products = _linear(x, corners, layers[first][0])  # (m + 1, n, hidden)
-        parts = [part.contiguous() for part in products.split(samples_at_once, dim=1)]
+        products = _linear(x, corners, linear[0][0])  # (m + 1, n, hidden)
+        parts = [part.contiguous() for part in products.split(samples, dim=1)]
         self.parts = [(part, _Rows(part)) for part in parts]
-        self.layers = layers[first + 1 :]
-        later = [f"{name}." for name, module in self.layers if isinstance(module, nn.Linear)]
-        self.corners = {name: p for name, p in corners.items() if name.startswith(tuple(later))}
         self.buffers: dict[tuple, Tensor] = {}
 
     def __call__(self, weights: Tensor) -> Tensor:
+        return self.f.losses([self._outputs(some) for some in with_origin(weights).split(self.points_together)])
+
+    def __repr__(self) -> str:
+        return f"DenseChain({self.points_together} points at once)"
+
+    def _outputs(self, weights: Tensor) -> Tensor:
+        """(k, m + 1) → (k, n, out)."""
         parameters = {name: _combined(weights, p) for name, p in self.corners.items()}
         columns = [self._forward(self._first(weights, *part), parameters) for part in self.parts]
         return torch.cat(columns, dim=2).mT
@@ -101,6 +119,11 @@ class StackedSlice:
         return self.buffers[key]
 
 
+def _own(parameters: dict[str, Tensor], name: str) -> tuple[Tensor | None, Tensor | None]:
+    """Weight and bias of the layer of that name, each (K, …); None for what it does not have."""
+    return parameters.get(f"{name}.weight" if name else "weight"), parameters.get(f"{name}.bias" if name else "bias")
+
+
 def _combined(weights: Tensor, corners: Tensor) -> Tensor:
     """Σᵢ wᵢ cᵢ: (k, m + 1), (m + 1, …) → (k, …)."""
     return (weights @ corners.flatten(1)).view(len(weights), *corners.shape[1:])
@@ -108,8 +131,7 @@ def _combined(weights: Tensor, corners: Tensor) -> Tensor:
 
 def _linear(h: Tensor, parameters: dict[str, Tensor], name: str, out: Tensor | None = None) -> Tensor:
     """h Wᵀ + b for all K networks: h is (n, in) before the first layer, then (K, n, in)."""
-    prefix = f"{name}." if name else ""
-    weight, bias = parameters[prefix + "weight"], parameters.get(prefix + "bias")
+    weight, bias = _own(parameters, name)
     h = h.expand(len(weight), *h.shape) if h.ndim == 2 else h
     if bias is None:
         return torch.bmm(h, weight.mT, out=out)
@@ -124,7 +146,7 @@ def _normalized(h: Tensor, parameters: dict[str, Tensor], name: str, module: nn.
         h = F.layer_norm(h, module.normalized_shape, eps=module.eps)
     else:  # over the samples of a column instead of the columns of a sample
         h = F.layer_norm(h.mT, h.shape[-2:-1], eps=module.eps).mT
-    weight, bias = (parameters.get(f"{name}.{own}" if name else own) for own in ("weight", "bias"))
+    weight, bias = _own(parameters, name)
     h = h if weight is None else h * weight.unsqueeze(1)
     return h if bias is None else h + bias.unsqueeze(1)
 
@@ -149,24 +171,9 @@ class _Rows:
             torch.add(self.rest, self.corners[1], alpha=second, out=out)
 
 
-def stacked_layers(model: nn.Module, x_dims: int, *, norms: bool = False) -> Layers | None:
-    """(name, layer) in the order of evaluation, or None where `stacked_forward` is (and, unless `norms`, with them)."""
-    layers = _chain(model, "")
-    if layers and not norms and any(isinstance(module, NORMS) for _, module in layers):
-        return None
-    if not layers or not any(isinstance(module, nn.Linear) for _, module in layers):
-        return None
-    if x_dims != 2 and not isinstance(layers[0][1], nn.Flatten):
-        return None
-    if len(list(model.parameters())) != len(list(model.named_parameters(remove_duplicate=False))):
-        return None
-    return layers
-
-
 def _linear_columns(h: Tensor, parameters: dict[str, Tensor], name: str) -> Tensor:
     """W hᵀ + b for all K networks: (K, n, in) → (K, out, n)."""
-    prefix = f"{name}." if name else ""
-    weight, bias = parameters[prefix + "weight"], parameters.get(prefix + "bias")
+    weight, bias = _own(parameters, name)
     return torch.bmm(weight, h.mT) if bias is None else torch.baddbmm(bias.unsqueeze(2), weight, h.mT)
 
 
@@ -189,28 +196,3 @@ def _is_cross_entropy(loss: Callable, y: Tensor) -> bool:
     else:
         plain = loss is F.cross_entropy
     return plain and y.ndim == 1 and y.dtype == torch.long and bool((y >= 0).all())
-
-
-def _chain(module: nn.Module, name: str) -> Layers | None:
-    """(name, layer) in the order of evaluation, or None if there is anything but a plain chain."""
-    if module._forward_hooks or module._forward_pre_hooks or getattr(module, "parametrizations", None):
-        return None
-    if isinstance(module, nn.Sequential) and type(module).forward is nn.Sequential.forward:
-        layers: Layers = []
-        for child_name, child in module._modules.items():  # named_children would drop a module used twice
-            inner = _chain(child, f"{name}.{child_name}" if name else child_name)
-            if inner is None or (layers and any(isinstance(layer, nn.Flatten) for _, layer in inner)):
-                return None
-            layers += inner
-        return layers
-    return [(name, module)] if _is_known(module) else None
-
-
-def _is_known(module: nn.Module) -> bool:
-    if type(module) is nn.Dropout:
-        return not module.training
-    if type(module) is nn.Flatten:
-        return (module.start_dim, module.end_dim) == (1, -1)
-    if type(module) is nn.BatchNorm1d:
-        return not module.track_running_stats
-    return type(module) in (nn.Linear, nn.LayerNorm, nn.RMSNorm, *ELEMENTWISE)

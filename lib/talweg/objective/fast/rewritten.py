@@ -13,6 +13,7 @@ Six things that were measured to pay on a CPU, on convolutional nets and a ResNe
 from __future__ import annotations
 
 import copy
+import logging
 import operator
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -23,7 +24,9 @@ from torch.nn import functional as F
 
 __all__ = ["Fused", "fused"]
 
-# A product with patches is faster than a convolution for so few channels in, and multiples of so many out (a register).
+log = logging.getLogger(__name__)
+
+# Up to 4 input channels, and output channels in multiples of 16 (one SIMD register): patches × weights beats conv2d.
 FEW_CHANNELS, LANES = 4, 16
 PATCHES_LIMIT = 2**26  # numbers held as patches of a batch of data
 RELUS = (F.relu, torch.relu)
@@ -55,23 +58,27 @@ def _same(x: Tensor) -> Tensor:
 
 @dataclass
 class Fused:
-    """model(before(x)) are the outputs; `before` has no parameters. Folds are to be applied to new parameters."""
+    """model(before(x)) are the outputs; `before` has no parameters. Folds are to be applied to new parameters.
+
+    reason: why the model is taken as it is; empty where its graph was rewritten.
+    """
 
     model: Callable[[Tensor], Tensor]
     before: Callable[[Tensor], Tensor] = _same
     folds: list[Fold] = field(default_factory=list)
+    reason: str = ""
 
 
 def fused(model: nn.Module, x: Tensor) -> Fused:
     """The model rewritten for data like x; as it is where its forward cannot be traced, or there are hooks."""
     if any(m._forward_hooks or m._forward_pre_hooks for m in model.modules()):
-        return Fused(model)
+        return _as_it_is(model, "it has hooks")
     try:
         traced = fx.GraphModule(model, _Tracer().trace(model))
-    except Exception:  # whatever the model's own code raises when it meets a stand-in for a tensor
-        return Fused(model)
+    except Exception as error:  # whatever the model's own code raises when it meets a stand-in for a tensor
+        return _as_it_is(model, f"torch.fx cannot trace it: {type(error).__name__}: {error}")
     if sum(node.op == "placeholder" for node in traced.graph.nodes) != 1:
-        return Fused(model)
+        return _as_it_is(model, "its forward has other inputs than x")
     folds = _fold_norms(traced)
     _pool_first(traced)
     before = _start_at_patches(traced, x)
@@ -79,6 +86,11 @@ def fused(model: nn.Module, x: Tensor) -> Fused:
     traced.graph.lint()
     traced.recompile()
     return Fused(traced, before, folds)
+
+
+def _as_it_is(model: nn.Module, reason: str) -> Fused:
+    log.debug("the graph of %s is not rewritten: %s", type(model).__name__, reason)
+    return Fused(model, reason=reason)
 
 
 class _Tracer(fx.Tracer):

@@ -1,0 +1,100 @@
+"""Curvature of a network without the curvature of its outputs: the Gauss-Newton and the empirical Fisher matrix.
+
+Both are A = Σ_b (n_b/n) Jᵀ M J over the batches of the data, with the Jacobian J of the outputs z (or of the samples'
+losses) and a small symmetric M: never negative where M is not, and equal to the Hessian where J does not change with θ.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+from torch.func import vmap
+
+from talweg.objective.network import NetworkObjective
+from talweg.objective.operator import Operator
+
+__all__ = ["EmpiricalFisher", "GaussNewton", "jacobian_products"]
+
+Map = Callable[[Tensor], Tensor]
+
+
+class _OfOutputs(Operator):
+    """What both share. The graphs of a single batch are kept; of several they are made anew for each product."""
+
+    def __init__(self, f: NetworkObjective, theta: Tensor):
+        if not isinstance(f, NetworkObjective):
+            raise TypeError(f"{type(self).__name__} needs the objective of a network; got {type(f).__name__}.")
+        super().__init__(f, theta)
+        self._batches = f.batches()
+        self._kept = self._products(self._batches[0]) if len(self._batches) == 1 else None
+
+    def product(self, v: Tensor) -> Tensor:
+        if self._kept is not None:
+            return self._kept(v)
+        return sum(self._products(batch)(v) * (batch.n / self.objective.n) for batch in self._batches)
+
+    def _products(self, batch: NetworkObjective) -> Map:
+        """v ↦ Jᵀ M J v over one batch."""
+        raise NotImplementedError
+
+
+class GaussNewton(_OfOutputs):
+    """The generalized Gauss-Newton matrix Jᵀ ∇²_z L J of a network's loss L(z(θ)) (Schraudolph 2002).
+
+    The Hessian without the term Σ ∂L/∂z ∇²z. For cross-entropy of softmax outputs it is the Fisher matrix (Martens
+    2020, arXiv:1412.1193). f: the objective of a network with its data (else TypeError); theta: (P,).
+    """
+
+    def _products(self, batch: NetworkObjective) -> Map:
+        z, times, transposed = jacobian_products(batch.outputs, self.theta)
+        leaf = z.detach().requires_grad_()
+        with torch.enable_grad():
+            (slope,) = torch.autograd.grad(batch.loss_of(leaf), leaf, create_graph=True, materialize_grads=True)
+        if not slope.requires_grad:  # the loss is linear in the outputs
+            return torch.zeros_like
+
+        def product(v: Tensor) -> Tensor:
+            (curved,) = torch.autograd.grad(slope, leaf, times(v), retain_graph=True, materialize_grads=True)
+            return transposed(curved)
+
+        return product
+
+
+class EmpiricalFisher(_OfOutputs):
+    """(1/n) Σᵢ gᵢ gᵢᵀ with the gradient gᵢ of each sample's loss, by the labels of the data.
+
+    It is not the Fisher matrix, whose labels are drawn from the model, nor close to the Hessian where the loss is
+    small (Kunstner, Balles & Hennig 2019, arXiv:1905.12558). The loss of a sample is `loss` of it alone. f: the
+    objective of a network with its data (else TypeError); theta: (P,).
+    """
+
+    def _products(self, batch: NetworkObjective) -> Map:
+        def sample_losses(theta: Tensor) -> Tensor:
+            each = vmap(lambda z, y: batch.loss(z.unsqueeze(0), y.unsqueeze(0)))
+            return each(batch.outputs(theta), batch.y)
+
+        _, times, transposed = jacobian_products(sample_losses, self.theta)
+        return lambda v: transposed(times(v) / batch.n)
+
+
+def jacobian_products(f: Map, theta: Tensor) -> tuple[Tensor, Map, Map]:
+    """z = f(θ) of any shape, v ↦ J v and u ↦ Jᵀ u, (P,) → z's shape → (P,), with the graphs kept.
+
+    J v is the derivative of u ↦ Jᵀ u, which is linear, in the direction v: by reverse mode twice, as every operation
+    of torch has a backward and not all have a forward mode.
+    """
+    leaf = theta.clone().requires_grad_()
+    with torch.enable_grad():
+        z = f(leaf)
+        u = torch.zeros_like(z, requires_grad=True)
+        (linear,) = torch.autograd.grad(z, leaf, u, create_graph=True, materialize_grads=True)
+
+    def times(v: Tensor) -> Tensor:
+        return torch.autograd.grad(linear, u, v, retain_graph=True, materialize_grads=True)[0]
+
+    def transposed(u: Tensor) -> Tensor:
+        return torch.autograd.grad(z, leaf, u, retain_graph=True, materialize_grads=True)[0]
+
+    return z, times, transposed
