@@ -14,6 +14,7 @@ from jupytext.myst import MystMetadataParsingError, myst_to_notebook
 SETUP = "setup"  # the only code cell that differs between editions, in the language code it passes to talweg.use
 USE = re.compile(r"""(talweg\.use\()(["'])([a-z]{2})\2""")
 OWN_WORDS = (("figure", "caption"), ("image", "alt"))  # under `mystnb`: what an edition says in its own language
+# The sentences of claims (under `talweg`) are the edition's own too; `check/claims.py` compares their ids with the code.
 CELL_NAME = re.compile(r"[a-z0-9-]{1,64}")  # what nbformat allows in an id, less capitals and underscores
 FENCE = re.compile(r" {0,3}(`{3,}|~{3,})(.*)")
 
@@ -117,11 +118,26 @@ def _name_cells(path: Path, notebook: nbformat.NotebookNode, starts: list[int], 
         cell["id"] = name
 
 
+def sentences(metadata: dict, where: str) -> dict[str, str]:
+    """What a code cell's claims say to a reader, `talweg: {claims: {id: sentence}}`; `where` names the cell in errors."""
+    found = (metadata.get("talweg") or {}).get("claims") or {}
+    if not isinstance(found, dict):
+        raise ChapterError(f"{where}: talweg.claims must be a mapping {{id: sentence}}, got {found!r}")
+    for name, sentence in found.items():
+        if not isinstance(sentence, str) or not sentence.strip():
+            raise ChapterError(f"{where}: the sentence of claim {name!r} must be text, got {sentence!r}")
+    return dict(found)
+
+
 def without_own_words(cell: nbformat.NotebookNode) -> tuple[str, dict]:
     """Source and metadata of a code cell with what may differ between editions taken out."""
     metadata = copy.deepcopy(dict(cell.metadata))
     for group, word in OWN_WORDS:
         if word in metadata.get("mystnb", {}).get(group, {}):
             metadata["mystnb"][group][word] = "…"
+    if "claims" in metadata.get("talweg", {}):
+        del metadata["talweg"]["claims"]
+    if metadata.get("talweg") == {}:
+        del metadata["talweg"]
     source = USE.sub(r"\1\2…\2", cell.source) if cell.id == SETUP else cell.source
     return source, metadata

@@ -14,6 +14,7 @@ from sphinx.application import Sphinx
 from sphinx.config import Config
 from sphinx.errors import ConfigError
 
+from talweg.atomic import whole_file
 from talweg.i18n import EDITIONS, Edition
 
 BOOK_TITLES = {
@@ -22,8 +23,6 @@ BOOK_TITLES = {
     "zh": "初始化、优化器与损失景观",
     "ru": "Инициализация, оптимизаторы и ландшафты функции потерь",
 }
-REPOSITORY = "https://github.com/talweg-book/talweg"
-SITE = "https://talweg-book.github.io/talweg/"
 
 
 def find_root(folder: Path) -> Path:
@@ -73,19 +72,19 @@ def translate_into(language: str, app: Sphinx, locale_dir: Path) -> None:
 
 
 def _compile_catalogs(locale_dir: Path) -> None:
+    for po in locale_dir.glob("*/LC_MESSAGES/*.po"):
+        mo = po.with_suffix(".mo")
+        if not mo.exists() or mo.stat().st_mtime < po.stat().st_mtime:
+            compile_catalog(po)
+
+
+def compile_catalog(po: Path) -> None:
+    """Write the .mo beside a .po."""
     from babel.messages.mofile import write_mo
     from babel.messages.pofile import read_po
 
-    for po in locale_dir.glob("*/LC_MESSAGES/*.po"):
-        mo = po.with_suffix(".mo")
-        if mo.exists() and mo.stat().st_mtime >= po.stat().st_mtime:
-            continue
-        with po.open("rb") as source:
-            catalog = read_po(source)
-        temporary = mo.with_suffix(f".{os.getpid()}")
-        with temporary.open("wb") as target:
-            write_mo(target, catalog)
-        temporary.replace(mo)
+    with po.open("rb") as source, whole_file(po.with_suffix(".mo")) as target:
+        write_mo(target, read_po(source))
 
 
 def configure(app: Sphinx, config: Config) -> None:

@@ -23,7 +23,7 @@ def test_a_missing_chapter_is_named(make_book):
     ("old", "new", "message"),
     [
         ("x = 2", "x = 3", "cell 'picture': its code is not that of chapters/es/page.md"),
-        ("    name: fig-a", "    name: fig-b", "cell 'picture': its metadata (beside caption and alt)"),
+        ("    name: fig-a", "    name: fig-b", "cell 'picture': its metadata (beside caption, alt and claims)"),
         ('"question"', '"answer"', "number 3 is markdown cell 'answer' instead of markdown cell 'question'"),
         ("(a-label)=", "(another)=", "its labels are not those of chapters/es/page.md: lacks a-label; has another"),
         ('use("de")', 'use("es")', 'must say talweg.use("de")'),
@@ -85,3 +85,74 @@ def test_where_a_page_points_back_to_is_its_authors_choice(make_book, edit):
     book = make_book()
     edit(book / "chapters/de/page.md", "## Words of de", "## Words of de\n\nSee {eq}`gd` and {ref}`above`.")
     assert parity.check(book) == []
+
+
+CLAIMING = """
+```{code-cell} ipython3
+---
+name: claiming
+talweg:
+  claims:
+    x-is-two: 'Sentence of LANG.'
+---
+%time x
+talweg.claim("x-is-two", x, 2)
+```
+"""
+
+
+@pytest.fixture
+def make_claiming_book(make_book):
+    """Editions whose last cell makes one claim."""
+
+    def make():
+        book = make_book()
+        for path in book.glob("chapters/*/page.md"):
+            path.write_text(path.read_text() + CLAIMING.replace("LANG", path.parent.name))
+        return book
+
+    return make
+
+
+def test_sentences_of_claims_may_differ(make_claiming_book):
+    assert parity.check(make_claiming_book()) == []
+
+
+def test_a_claim_without_its_sentence_is_named(make_claiming_book, edit):
+    book = make_claiming_book()
+    edit(book / "chapters/zh/page.md", "talweg:\n  claims:\n    x-is-two: 'Sentence of zh.'\n", "")
+    (problem,) = parity.check(book)
+    assert (
+        problem.startswith("chapters/zh/page.md:") and "'claiming': claim 'x-is-two' has no sentence in 'zh'" in problem
+    )
+
+
+def test_a_sentence_without_its_claim_is_named(make_claiming_book, edit):
+    book = make_claiming_book()
+    edit(book / "chapters/ru/page.md", "x-is-two: '", "x-is-too: 'Two.'\n    x-is-two: '")
+    (problem,) = parity.check(book)
+    assert problem.startswith("chapters/ru/page.md:") and "sentence 'x-is-too' in 'ru' belongs to no claim" in problem
+
+
+def test_an_empty_sentence_is_refused_where_it_stands(make_claiming_book, edit):
+    book = make_claiming_book()
+    edit(book / "chapters/de/page.md", "'Sentence of de.'", "''")
+    (problem,) = parity.check(book)
+    assert "chapters/de/page.md" in problem and "the sentence of claim 'x-is-two' must be text, got ''" in problem
+
+
+def test_copied_code_keeps_the_editions_sentences_and_lends_none(make_claiming_book, edit):
+    book = make_claiming_book()
+    source = book / "chapters/es/page.md"
+    edit(source, "%time x\n", "y = 3\n")
+    edit(source, "x-is-two: '", "y-is-three: 'Tres.'\n    x-is-two: '")
+    source.write_text(
+        source.read_text().replace(
+            'claim("x-is-two", x, 2)', 'claim("x-is-two", x, 2)\ntalweg.claim("y-is-three", y, 3)'
+        )
+    )
+    assert len(copy_code(book, "es")) == 3
+    german = {cell.id: cell for cell in read_chapter(book / "chapters/de/page.md").cells}
+    assert german["claiming"].metadata["talweg"]["claims"] == {"x-is-two": "Sentence of de."}
+    problems = parity.check(book)
+    assert len(problems) == 3 and all("claim 'y-is-three' has no sentence" in problem for problem in problems)

@@ -57,6 +57,11 @@ def test_a_slip_is_seen(rule, code, text):
         (style.language_problems, "es", ES),
         (style.language_problems, "de", DE + " (" + EN + ")"),
         (style.language_problems, "zh", ZH + "（gradient descent, stochastic gradient descent, momentum）"),
+        (
+            style.language_problems,
+            "zh",
+            "只分一组的GroupNorm就是LayerNorm，每个通道一组就是InstanceNorm，在库里都有，并且给出证明，读者可以自己验证。",
+        ),
         (style.language_problems, "ru", RU + " (Adam, AdamW, stochastic gradient descent)"),
     ],
 )
@@ -138,3 +143,33 @@ def test_a_term_that_one_edition_never_names_is_seen(glossary_book, edit):
 @pytest.mark.parametrize(("term", "text"), [("Lernrate", "die Lernraten"), ("Sattelpunkt", "des Sattelpunktes")])
 def test_german_terms_are_found_inflected(term, text):
     assert terms.count("de", term, text) == 1
+
+
+CLAIMING = """\
+---
+jupytext:
+  text_representation: {extension: .md, format_name: myst, format_version: 0.13}
+kernelspec: {display_name: Python 3, language: python, name: python3}
+---
+
+```{code-cell} ipython3
+---
+name: claiming
+talweg:
+  claims:
+    half: 'SENTENCE'
+---
+talweg.claim("half", 0.5, 0.5)
+```
+"""
+
+
+@pytest.mark.parametrize("slip", ["Sale 0.5.", 'Sale la "mitad".', EN])
+def test_the_sentences_of_claims_are_read_like_prose(tmp_path, slip):
+    page = tmp_path / "chapters/es/page.md"
+    page.parent.mkdir(parents=True)
+    page.write_text(CLAIMING.replace("SENTENCE", "Sale 0,5: la «mitad»."), encoding="utf-8")
+    assert style.page_problems(page, tmp_path) == []
+    page.write_text(CLAIMING.replace("SENTENCE", slip), encoding="utf-8")
+    (problem,) = style.page_problems(page, tmp_path)
+    assert problem.startswith("chapters/es/page.md:8")

@@ -12,19 +12,30 @@ import yaml
 
 ROOT = Path(__file__).parents[2]
 TARGETS = "site html serve pdf notebooks copy-code bench check test lock catalogs clean".split()
-PACKAGE = r"(?:texlive|fonts|chromium|poppler|latexmk)[\w-]*"
+LIST = "apt-packages.txt"
+PACKAGE = re.compile(r"(?<![\w/.-])(?:texlive-|fonts-freefont|chromium-driver|poppler-utils)")
 
 
-def packages(text: str) -> set[str]:
-    return set(re.findall(rf"(?<![\w/.-]){PACKAGE}", text))
+def packages() -> list[str]:
+    lines = (ROOT / LIST).read_text(encoding="utf-8").splitlines()
+    return [line for line in lines if not line.startswith("#")]
 
 
-def test_system_packages_are_the_same_in_readme_ci_and_publishing():
-    ci = packages(re.search(r"packages=\((.*?)\)", (ROOT / ".ci/run").read_text(), re.DOTALL)[1])
-    table = "\n".join(line for line in (ROOT / "README.md").read_text().splitlines() if line.startswith("|"))
-    assert len(ci) >= 10
-    assert packages(table) == ci
-    assert packages((ROOT / ".github/workflows/publish.yml").read_text().split("run: >")[1].split("- uses")[0]) == ci
+def test_system_packages_stand_in_one_list():
+    assert {"texlive-xetex", "latexmk", "chromium", "chromium-driver", "poppler-utils"} <= set(packages())
+    assert len(packages()) == len(set(packages())) >= 10
+    assert [name for name in packages() if not re.fullmatch(r"[a-z0-9.+-]+", name)] == []
+    for name in ("README.md", ".ci/run", ".github/workflows/publish.yml", "_ext/talweg_site/print/run.py"):
+        text = (ROOT / name).read_text(encoding="utf-8")
+        assert f"grep -v '^#' {LIST}" in text, f"{name} does not refer to {LIST}"
+        assert not PACKAGE.search(text), f"{name} names packages of its own: they belong in {LIST}"
+
+
+def test_the_list_is_read_as_ci_reads_it():
+    line = next(line for line in (ROOT / ".ci/run").read_text().splitlines() if LIST in line)
+    script = f'{line}; printf "%s\\n" "${{packages[@]}}"'
+    read = subprocess.run(["bash", "-c", script], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    assert read.split("\n")[:-1] == packages()
 
 
 def test_ci_script_is_sound():

@@ -102,9 +102,9 @@ def test_first_error_of_a_log_is_told():
     assert latex_run.first_error(log).startswith("./talweg.tex:261: Missing { inserted.")
 
 
-def test_missing_xelatex_names_the_packages(monkeypatch):
+def test_missing_xelatex_names_the_list_of_packages(monkeypatch):
     monkeypatch.setattr(latex_run.shutil, "which", lambda name: None)
-    with pytest.raises(latex_run.LatexError, match="texlive-xetex"):
+    with pytest.raises(latex_run.LatexError, match="apt-packages.txt"):
         latex_run.check_installed()
 
 

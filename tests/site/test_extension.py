@@ -12,34 +12,44 @@ from pathlib import Path
 import pytest
 import yaml
 from babel.messages.pofile import read_po
+from bs4 import BeautifulSoup
 from sphinx.errors import ConfigError, ExtensionError
 
 from talweg_site import editions
 from talweg_site.build import claims, glossary, mime, repairs, site
+from talweg_site.chapter import ChapterError
 
 CODES = ("es", "de", "zh", "ru")
 JUPYTER_BOOK = [sys.executable, "-c", site.JUPYTER_BOOK, "build"]
 CLAIM = {"id": "a-1", "ours": 1.0, "expected": 1.0, "relation": "==", "rtol": 0.0, "atol": 0.0, "seeds": None}
 
 
-def notebook(path: Path, record: object) -> Path:
-    data = {"cells": [{"cell_type": "code", "outputs": [{"data": {mime.CLAIM: record}}, {"text": "stream"}]}]}
-    path.write_text(json.dumps(data), encoding="utf-8")
+def notebook(path: Path, record: object, said: object) -> Path:
+    outputs = [{"data": {mime.CLAIM: record}}, {"text": "stream"}]
+    cell = {"id": "made", "cell_type": "code", "metadata": {"talweg": {"claims": said}}, "outputs": outputs}
+    path.write_text(json.dumps({"cells": [cell]}), encoding="utf-8")
     return path
 
 
 @pytest.mark.parametrize("stored", [CLAIM, json.dumps(CLAIM)])
 def test_claims_are_read_whether_stored_parsed_or_as_text(tmp_path: Path, stored: object) -> None:
-    found = list(claims.read_claims(notebook(tmp_path / "page.ipynb", stored)))
-    assert found == [claims.Claim("page", CLAIM)]
+    found = claims.read_claims(notebook(tmp_path / "page.ipynb", stored, {"a-1": "One: two."}), "de")
+    assert found == ([claims.Claim("page", CLAIM, "One: two.")], [])
 
 
-def test_sentences_take_both_colons_and_refuse_other_lines() -> None:
-    assert claims.parse_sentences(["a-1: one: two", "", "b：甲"]) == {"a-1": "one: two", "b": "甲"}
-    with pytest.raises(ValueError, match="must read"):
-        claims.parse_sentences(["no colon here"])
-    with pytest.raises(ValueError, match="'a' has two sentences"):
-        claims.parse_sentences(["a: x", "a: y"])
+def test_a_claim_without_sentence_and_a_sentence_without_claim_are_named_with_cell_and_language(tmp_path: Path) -> None:
+    found, problems = claims.read_claims(notebook(tmp_path / "page.ipynb", CLAIM, {"b": "Zwei."}), "de")
+    assert [claim.sentence for claim in found] == [""]
+    assert problems == [
+        "page.ipynb: cell 'made': claim 'a-1' has no sentence in 'de'",
+        "page.ipynb: cell 'made': sentence 'b' in 'de' belongs to no claim",
+    ]
+
+
+@pytest.mark.parametrize("said", [["a-1"], {"a-1": ""}, {"a-1": 3}])
+def test_a_sentence_that_is_no_text_is_refused(tmp_path: Path, said: object) -> None:
+    with pytest.raises(ChapterError, match="page.ipynb: cell 'made': .*(mapping|must be text)"):
+        claims.read_claims(notebook(tmp_path / "page.ipynb", CLAIM, said), "de")
 
 
 @pytest.mark.parametrize(
@@ -173,19 +183,23 @@ def test_a_missing_chapter_stops_the_build_at_once(small_book: Path) -> None:
 @pytest.mark.slow
 def test_ledger_warns_of_claims_without_sentence_and_sentences_without_claim(small_book: Path) -> None:
     folder = small_book / "chapters" / "de"
-    cell = {"cell_type": "code", "metadata": {}, "source": "1", "execution_count": 1}
-    cell["outputs"] = [{"output_type": "display_data", "metadata": {}, "data": {mime.CLAIM: CLAIM}}]
-    heading = {"cell_type": "markdown", "metadata": {}, "source": "# Seite"}
-    content = {
-        "nbformat": 4,
-        "nbformat_minor": 5,
-        "metadata": {},
-        "cells": [{**heading, "id": "a"}, {**cell, "id": "b"}],
-    }
+    cell = {"cell_type": "code", "source": "1", "execution_count": 1, "id": "b"}
+    cell["metadata"] = {"talweg": {"claims": {"other": "Ein Satz.", "b-2": "Ein *anderer* Satz mit $x$."}}}
+    cell["outputs"] = [
+        {"output_type": "display_data", "metadata": {}, "data": {mime.CLAIM: claim}}
+        for claim in (CLAIM, {**CLAIM, "id": "b-2"})
+    ]
+    heading = {"cell_type": "markdown", "metadata": {}, "source": "# Seite", "id": "a"}
+    content = {"nbformat": 4, "nbformat_minor": 5, "metadata": {}, "cells": [heading, cell]}
     (folder / "gradient-descent.ipynb").write_text(json.dumps(content), encoding="utf-8")
-    (folder / "claims.md").write_text("# C\n\n```{talweg-claims}\nother: Ein Satz.\n```\n", encoding="utf-8")
+    (folder / "claims.md").write_text("# C\n\n```{talweg-claims}\n```\n", encoding="utf-8")
     result = build(small_book, "chapters/de", "--config", "_config.yml", "--toc", "_toc.yml")
-    assert "claim 'a-1' of gradient-descent has no sentence here" in result.stderr
-    assert "sentence 'other' belongs to no claim of a notebook" in result.stderr
-    page = small_book / "_build" / "html" / "de" / "gradient-descent.html"
-    assert "vnd.talweg.claim" not in page.read_text(encoding="utf-8")
+    assert "gradient-descent.ipynb: cell 'b': claim 'a-1' has no sentence in 'de'" in result.stderr
+    assert "gradient-descent.ipynb: cell 'b': sentence 'other' in 'de' belongs to no claim" in result.stderr
+    pages = small_book / "_build" / "html" / "de"
+    assert "vnd.talweg.claim" not in (pages / "gradient-descent.html").read_text(encoding="utf-8")
+    ledger = BeautifulSoup((pages / "claims.html").read_text(encoding="utf-8"), "html.parser")
+    row = ledger.find(id="claim-b-2")
+    assert (
+        "Ein anderer Satz mit" in row.get_text() and row.find("em").get_text() == "anderer" and row.find(class_="math")
+    )

@@ -6,10 +6,13 @@ from functools import cache
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
+import yaml
 from bs4 import BeautifulSoup
 
-COLAB = "https://colab.research.google.com/github/talweg-book/talweg/blob/main/"
-BINDER = "https://mybinder.org/v2/gh/talweg-book/talweg/main?urlpath=lab/tree/"
+CONFIG = yaml.safe_load((Path(__file__).parents[2] / "_config.yml").read_text(encoding="utf-8"))
+REPOSITORY = CONFIG["repository"]["url"].removeprefix("https://github.com/")
+COLAB = f"https://colab.research.google.com/github/{REPOSITORY}/blob/main/"
+BINDER = f"https://mybinder.org/v2/gh/{REPOSITORY}/main?urlpath=lab/tree/"
 
 
 @cache

@@ -19,6 +19,7 @@ from talweg_site.chapter import (
     cell_lines,
     is_notebook,
     read_chapter,
+    sentences,
     without_own_words,
 )
 
@@ -28,8 +29,9 @@ def copy_code(
 ) -> list[Path]:
     """Give the other editions the code cells of `source`, by name, each in its own place; returns what was written.
 
-    The language code in the set-up cell, captions and alternative texts stay. A new code cell goes behind the cell it
-    follows in `source`. Raises ChapterError, before writing anything, if a Markdown cell to hang it on is missing.
+    The language code in the set-up cell, captions, alternative texts and the sentences of claims stay; a claim that is
+    new has no sentence yet, which the parity check then says. A new code cell goes behind the cell it follows in
+    `source`. Raises ChapterError, before writing anything, if a Markdown cell to hang it on is missing.
     """
     languages = languages or list(EDITIONS)
     if source not in languages:
@@ -86,7 +88,7 @@ def _blocks(path: Path, text: str) -> tuple[str, list[tuple[str, str]]]:
 def _fence(cell: nbformat.NotebookNode, own: nbformat.NotebookNode | None, body: str, lang: str) -> str:
     """A code cell as MyST text, with the words that belong to the edition; what need not change keeps its layout."""
     source = USE.sub(rf"\g<1>\g<2>{lang}\g<2>", cell.source) if cell.id == SETUP else cell.source
-    if own is not None and own.source and without_own_words(own)[1] == without_own_words(cell)[1]:
+    if own is not None and own.source and _same_but_words(own, cell):
         head, _, tail = body.rpartition(own.source)
         return head + source + tail
     metadata = copy.deepcopy(dict(cell.metadata))
@@ -94,8 +96,25 @@ def _fence(cell: nbformat.NotebookNode, own: nbformat.NotebookNode | None, body:
     for group, word in OWN_WORDS:
         if word in metadata.get("mystnb", {}).get(group, {}) and word in mine.get(group, {}):
             metadata["mystnb"][group][word] = mine[group][word]
+    _keep_sentences(metadata, own.metadata if own is not None else {})
     ticks = "`" * max(3, 1 + max((len(run) for run in re.findall(r"^`{3,}", source, re.MULTILINE)), default=0))
     return f"{ticks}{{code-cell}} ipython3\n{dump_yaml_blocks(_plain(metadata))}{source}\n{ticks}"
+
+
+def _same_but_words(own: nbformat.NotebookNode, cell: nbformat.NotebookNode) -> bool:
+    """Whether two cells have the same metadata, their words aside, and sentences for the same claims."""
+    ids = [set(sentences(one.metadata, one.id)) for one in (own, cell)]
+    return ids[0] == ids[1] and without_own_words(own)[1] == without_own_words(cell)[1]
+
+
+def _keep_sentences(metadata: dict, own: dict) -> None:
+    """Put the edition's own sentences in place of those copied; a claim that it knows nothing of gets none."""
+    if "claims" in metadata.get("talweg", {}):
+        mine = sentences(own, "copied cell")
+        kept = {name: mine[name] for name in metadata["talweg"].pop("claims") if name in mine}
+        metadata["talweg"] |= {"claims": kept} if kept else {}
+        if not metadata["talweg"]:
+            del metadata["talweg"]
 
 
 def _plain(value):

@@ -13,7 +13,6 @@ import hashlib
 import json
 import os
 import sys
-import tempfile
 import time
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
@@ -22,6 +21,7 @@ from pathlib import Path
 
 import nbformat
 
+from talweg.atomic import whole_file
 from talweg_site.author.execute import execute, size_problems
 from talweg_site.chapter import ChapterError, chapters, read_chapter
 
@@ -143,15 +143,8 @@ def _carry_over(old: nbformat.NotebookNode, new: nbformat.NotebookNode) -> None:
 
 def write_atomically(path: Path, text: str) -> None:
     """Replace a file in one step: a reader sees the old text or the new one, never a part."""
-    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem}-", suffix=".tmp")
-    try:
-        with os.fdopen(descriptor, "w", encoding="utf-8", newline="\n") as file:
-            file.write(text)
-        os.chmod(temporary, 0o644)
-        os.replace(temporary, path)
-    except BaseException:
-        os.unlink(temporary)
-        raise
+    with whole_file(path) as file:
+        file.write(text.encode("utf-8"))
 
 
 def refresh(md: Path, root: Path, prose_only: bool, run_all: bool) -> Result:

@@ -1,7 +1,7 @@
 """`{talweg-claims}`: the ledger of what the chapters assert, made from the executed notebooks of the edition.
 
-The body holds one line for each claim, `claim-id: sentence`, written natively in each edition. A claim without a
-sentence and a sentence without a claim are warnings, hence errors under -W.
+The sentence of a claim stands in the metadata of the cell that makes it, written natively in each edition. A claim
+without a sentence and a sentence without a claim are warnings, hence errors under -W.
 """
 
 from __future__ import annotations
@@ -21,6 +21,8 @@ from sphinx.util import logging
 from sphinx.util.docutils import SphinxDirective
 
 from talweg_site.build.mime import CLAIM, parsed
+from talweg_site.chapter import ChapterError, sentences
+from talweg_site.check.claims import compare
 from talweg_site.editions import EDITIONS
 
 logger = logging.getLogger(__name__)
@@ -32,32 +34,30 @@ ARXIV = re.compile(r"arXiv:\s?(\d{4}\.\d{4,5})")
 
 @dataclass(frozen=True)
 class Claim:
-    """One record and the page whose notebook emitted it."""
+    """One record, the page whose notebook emitted it, and its cell's sentence for it ("" where it has none)."""
 
     page: str
     record: dict[str, Any]
+    sentence: str
 
 
-def read_claims(notebook: Path) -> Iterator[Claim]:
-    """The claims in the stored outputs of a notebook, in their order."""
+def read_claims(notebook: Path, language: str) -> tuple[list[Claim], list[str]]:
+    """The claims in the stored outputs of a notebook, in their order, and what is wrong with their sentences."""
     content = json.loads(notebook.read_text(encoding="utf-8"))
+    found, problems = [], []
     for cell in content["cells"]:
-        for output in cell.get("outputs", []):
-            if CLAIM in output.get("data", {}):
-                yield Claim(notebook.stem, parsed(output["data"][CLAIM]))
+        where = f"{notebook.name}: cell {cell.get('id', '')!r}"
+        said = sentences(cell.get("metadata", {}), where)
+        records = list(_records(cell))
+        found += [Claim(notebook.stem, record, said.get(record["id"], "")) for record in records]
+        problems += compare([record["id"] for record in records], said, language, where)
+    return found, problems
 
 
-def parse_sentences(lines: list[str]) -> dict[str, str]:
-    """The body of the directive, as {claim id: sentence}; ValueError for a line of another form or a second one."""
-    sentences: dict[str, str] = {}
-    for line in filter(str.strip, lines):
-        match = re.fullmatch(r"\s*([a-z0-9-]+)\s*[:：]\s*(\S.*)", line)
-        if not match:
-            raise ValueError(f"a line must read `claim-id: sentence`, got {line!r}")
-        if match[1] in sentences:
-            raise ValueError(f"the claim {match[1]!r} has two sentences")
-        sentences[match[1]] = match[2].strip()
-    return sentences
+def _records(cell: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    for output in cell.get("outputs", []):
+        if CLAIM in output.get("data", {}):
+            yield parsed(output["data"][CLAIM])
 
 
 def number(value: Any, decimal: str) -> str:
@@ -96,23 +96,14 @@ def seeds(record: dict[str, Any]) -> str:
 class ClaimsDirective(SphinxDirective):
     """The ledger as a table, in the order of the chapters."""
 
-    has_content = True
-
     def run(self) -> list[nodes.Node]:
         """The table; nothing while the edition has no notebook."""
         code = self.config.talweg_edition_code
         if not code:
             raise self.error("talweg-claims works in an edition only")
-        notebooks = self._notebooks()
-        try:
-            sentences = parse_sentences(list(self.content))
-        except ValueError as error:
-            raise self.error(f"talweg-claims: {error}") from None
-        if not notebooks:
-            return []
-        claims = [claim for notebook in notebooks for claim in read_claims(notebook)]
-        self._check(claims, sentences)
-        rows = [(sentences[c.record["id"]], c) for c in claims if c.record["id"] in sentences]
+        claims = [claim for notebook in self._notebooks() for claim in self._read(notebook, code)]
+        self._refuse_twins(claims)
+        rows = [claim for claim in claims if claim.sentence]
         return [self._table(rows, EDITIONS[code].decimal)] if rows else []
 
     def _notebooks(self) -> list[Path]:
@@ -123,20 +114,26 @@ class ClaimsDirective(SphinxDirective):
             self.env.note_dependency(str(path))
         return found
 
-    def _check(self, claims: list[Claim], sentences: dict[str, str]) -> None:
-        location = self.get_location()
+    def _read(self, notebook: Path, code: str) -> list[Claim]:
+        try:
+            claims, problems = read_claims(notebook, code)
+        except ChapterError as error:
+            raise self.error(f"talweg-claims: {error}") from None
+        for problem in problems:
+            logger.warning("%s", problem, location=notebook.stem)
+        return claims
+
+    def _refuse_twins(self, claims: list[Claim]) -> None:
         seen: dict[str, str] = {}
         for claim in claims:
             name = claim.record["id"]
             if name in seen:
-                logger.warning("claim %r is made twice: in %s and %s", name, seen[name], claim.page, location=location)
+                logger.warning(
+                    "claim %r is made twice: in %s and %s", name, seen[name], claim.page, location=claim.page
+                )
             seen[name] = claim.page
-            if name not in sentences:
-                logger.warning("claim %r of %s has no sentence here", name, claim.page, location=location)
-        for name in sentences.keys() - seen.keys():
-            logger.warning("sentence %r belongs to no claim of a notebook", name, location=location)
 
-    def _table(self, rows: list[tuple[str, Claim]], decimal: str) -> nodes.container:
+    def _table(self, claims: list[Claim], decimal: str) -> nodes.container:
         heads = (_("What is claimed"), _("Ours"), _("Expected"), _("Seeds"), _("Source"))
         table = nodes.table(classes=["talweg-claims"])
         group = nodes.tgroup(cols=len(heads))
@@ -146,13 +143,13 @@ class ClaimsDirective(SphinxDirective):
         head, body = nodes.thead(), nodes.tbody()
         group += [head, body]
         head += _row([nodes.paragraph("", text) for text in heads])
-        for sentence, claim in rows:
-            body += _row(self._cells(sentence, claim, decimal))
+        for claim in claims:
+            body += _row(self._cells(claim, decimal))
         return nodes.container("", table, classes=["table-scroll"])
 
-    def _cells(self, sentence: str, claim: Claim, decimal: str) -> list[nodes.Node]:
+    def _cells(self, claim: Claim, decimal: str) -> list[nodes.Node]:
         record = claim.record
-        inline, messages = self.state.inline_text(sentence, self.lineno)
+        inline, messages = self.state.inline_text(claim.sentence, self.lineno)
         what = nodes.paragraph("", "", *inline, nodes.Text(" "), *messages)
         link = addnodes.pending_xref(
             "", nodes.inline("", ""), refdomain="std", reftype="doc", reftarget=f"/{claim.page}", refexplicit=False

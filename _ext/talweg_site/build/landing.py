@@ -10,9 +10,10 @@ from docutils.parsers.rst import directives
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
+from talweg_site.address import read_address
 from talweg_site.build.assets import vendor_prefix
 from talweg_site.build.page import book_version, build_date
-from talweg_site.editions import EDITIONS, SITE
+from talweg_site.editions import EDITIONS
 
 
 class EditionBlock(SphinxDirective):
@@ -41,12 +42,14 @@ def use_landing_template(app: Sphinx, pagename: str, templatename: str, context:
     """Choose the landing template at the top level."""
     if app.talweg_edition is not None or pagename != app.config.root_doc:
         return None
+    address = read_address(app.talweg_root)
     context.update(
         language="mul",  # ISO 639-2: several languages; each block names its own
         editions=EDITIONS.values(),
         title_svg=(app.talweg_root / "_assets" / "title.svg").read_text(encoding="utf-8"),
         vendor=f"{context['content_root']}_static/{vendor_prefix(app)}",
-        og_image=f"{SITE}_static/title.png",
+        og_image=f"{address.site}_static/title.png",
+        repository_url=address.url,
         book_version=book_version(),
         build_date_iso=build_date().isoformat(),
     )

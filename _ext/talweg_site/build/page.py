@@ -14,8 +14,9 @@ from docutils import nodes
 from sphinx.application import Sphinx
 from sphinx.locale import _
 
+from talweg_site.address import read_address
 from talweg_site.build.assets import vendor_prefix
-from talweg_site.editions import BOOK_TITLES, EDITIONS, REPOSITORY, SITE
+from talweg_site.editions import BOOK_TITLES, EDITIONS
 
 # Messages used by the scripts of the page, as JSON in #talweg-words.
 WORDS = (
@@ -50,7 +51,7 @@ def launch_links(app: Sphinx, pagename: str) -> dict[str, str]:
     options = app.config.html_theme_options
     branch = options.get("repository_branch") or "main"
     services = options.get("launch_buttons") or {}
-    repository = options.get("repository_url", REPOSITORY).removeprefix("https://github.com/")
+    repository = read_address(app.talweg_root).repository
     return {
         "colab": f"{services['colab_url']}/github/{repository}/blob/{branch}/{path}",
         "binder": f"{services['binderhub_url']}/v2/gh/{repository}/{branch}?urlpath=lab/tree/{path}",
@@ -62,7 +63,7 @@ def report_link(app: Sphinx, pagename: str) -> str:
     """Address of a new issue that already names the page."""
     page = f"{app.talweg_edition.code}/{pagename}.html"
     title = _("Error on %s") % page
-    return f"{REPOSITORY}/issues/new?{urlencode({'title': title, 'labels': 'error'})}"
+    return f"{read_address(app.talweg_root).url}/issues/new?{urlencode({'title': title, 'labels': 'error'})}"
 
 
 def alternates(app: Sphinx, pagename: str, content_root: str) -> list[dict[str, Any]]:
@@ -100,7 +101,7 @@ def extend_context(
     edition = app.talweg_edition
     if edition is None:
         return
-    today = build_date()
+    today, address = build_date(), read_address(app.talweg_root)
     content_root = context["content_root"]
     context.update(
         language=edition.html_lang,
@@ -119,7 +120,8 @@ def extend_context(
         needs_widgets=uses_widgets(app, pagename),
         words=json.dumps({word: _(word) for word in WORDS}, ensure_ascii=False),
         description=_description(doctree),
-        og_image=f"{SITE}_static/title.png",
+        og_image=f"{address.site}_static/title.png",
+        repository_url=address.url,
     )
 
 

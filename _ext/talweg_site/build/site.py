@@ -1,4 +1,6 @@
-"""The whole site: `jupyter-book build .` makes the landing page, then every edition in a process of its own."""
+"""The whole site: `jupyter-book build .` makes the landing page, then the library's reference and every edition, each in a
+process of its own.
+"""
 
 from __future__ import annotations
 
@@ -14,6 +16,8 @@ import yaml
 from sphinx.application import Sphinx
 from sphinx.errors import ExtensionError
 
+from talweg_site.build.api.links import link_editions
+from talweg_site.build.api.run import FOLDER, build_reference
 from talweg_site.build.assets import WHOLE_SITE
 from talweg_site.build.search import build_index
 from talweg_site.editions import EDITIONS
@@ -104,19 +108,23 @@ def finish_edition(app: Sphinx, exception: Exception | None) -> None:
     site = app.talweg_root / "_build" / "html"
     link_tree(Path(app.outdir), site / app.talweg_edition.code)
     if not os.environ.get(WHOLE_SITE):
+        link_editions(app.talweg_root, [app.talweg_edition.code])
         build_index(site, EDITION_PAGES)
 
 
 def build_editions(app: Sphinx, exception: Exception | None) -> None:
-    """After the landing page: build the editions and index them."""
+    """After the landing page: build the reference and the editions, link them, index the editions."""
     if exception or app.builder.name != "html" or app.talweg_edition is not None:
         return
     with ThreadPoolExecutor(WORKERS) as pool:
+        reference = pool.submit(build_reference, app.talweg_root)
         results = list(pool.map(lambda code: build_edition(app, code), EDITIONS))
+        results.append((FOLDER, *reference.result()))
     for code, status, output in results:
         print(f"── {code} {'─' * 60}\n{output if status else _last_lines(output)}", flush=True)
     if failed := [code for code, status, _ in results if status]:
         raise ExtensionError(f"building failed for: {', '.join(failed)} (messages above)")
+    link_editions(app.talweg_root, list(EDITIONS))
     build_index(Path(app.outdir), EDITION_PAGES)
 
 

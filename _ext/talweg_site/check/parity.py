@@ -20,6 +20,7 @@ import nbformat
 from talweg.i18n import EDITIONS
 from talweg_site.author.copying import copy_code
 from talweg_site.chapter import SETUP, USE, ChapterError, cell_lines, is_notebook, read_chapter, without_own_words
+from talweg_site.check.claims import claim_problems
 
 LABELS = (
     re.compile(r"^ {0,3}\(([^)\s]+)\)=\s*$", re.MULTILINE),
@@ -80,7 +81,7 @@ def _check_page(paths: dict[str, Path], root: Path) -> list[str]:
 
 
 def _own_problems(notebook: nbformat.NotebookNode, lang: str, label: str, lines: dict[str, int]) -> list[str]:
-    """What is wrong with one edition's code by itself: the language it asks for, words in comments, its captions."""
+    """What is wrong with one edition's code by itself: the language it asks for, comments, captions, the sentences of claims."""
     problems = []
     used = [(cell.id, match[3]) for cell in notebook.cells for match in USE.finditer(cell.source)]
     if used != [(SETUP, lang)]:
@@ -89,6 +90,7 @@ def _own_problems(notebook: nbformat.NotebookNode, lang: str, label: str, lines:
         if cell.cell_type != "code":
             continue
         where = f"{label}:{lines[cell.id]}: cell {cell.id!r}"
+        problems += claim_problems(cell, lang, where)
         problems += [f"{where}: comment {text!r}: words in code are read in four languages" for text in comments(cell)]
         if cell.source.rstrip().endswith(";"):
             problems.append(f"{where}: ends in ';': nbval does not know that this hides the value")
@@ -123,7 +125,7 @@ def _compare_cells(one: nbformat.NotebookNode, other: nbformat.NotebookNode, *wh
             (left, right), what = (dict(a.metadata), dict(b.metadata)), "metadata"
         else:
             (source, left), (their_source, right) = without_own_words(a), without_own_words(b)
-            what = "metadata (beside caption and alt)"
+            what = "metadata (beside caption, alt and claims)"
             if source != their_source:
                 change = _first_changed_line(source, their_source)
                 problems.append(f"{line}: its code is not that of {one_label}: {change}")

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from talweg_site.chapter import cell_lines, is_notebook, read_chapter
+from talweg_site.chapter import cell_lines, is_notebook, read_chapter, sentences
 
 GAP = "◇"  # where a formula, a name in code or a reference stood
 PROSE_DIRECTIVES = re.compile(
@@ -39,7 +39,7 @@ class Paragraph:
 
 
 def paragraphs(path: Path) -> list[Paragraph]:
-    """The prose of a page in order, figure captions and alternative texts last."""
+    """The prose of a page in order, the words of code cells last."""
     return list(_paragraphs(path, path.read_text(encoding="utf-8")))
 
 
@@ -57,16 +57,17 @@ def _paragraphs(path: Path, text: str) -> tuple[Paragraph, ...]:
         if line.strip():
             begin = begin if run else number
             run.append(line.strip())
-    found += figure_words(path) if cells else []
+    found += cell_words(path) if cells else []
     return tuple(paragraph for paragraph in found if paragraph.text)
 
 
-def figure_words(path: Path) -> list[Paragraph]:
-    """Caption and alternative text of every figure that a code cell draws."""
+def cell_words(path: Path) -> list[Paragraph]:
+    """What code cells say in the edition's language: captions, alternative texts, the sentences of claims."""
     lines, found = cell_lines(path), []
     for cell in read_chapter(path).cells:
         shown = cell.metadata.get("mystnb", {}) if cell.cell_type == "code" else {}
-        for text in (shown.get("figure", {}).get("caption"), shown.get("image", {}).get("alt")):
+        said = sentences(cell.metadata, f"{path}: cell {cell.id!r}").values()
+        for text in (shown.get("figure", {}).get("caption"), shown.get("image", {}).get("alt"), *said):
             if text:
                 found.append(Paragraph(lines[cell.id], cell.id, _plain(" ".join(str(text).split()))))
     return found

@@ -18,6 +18,8 @@ from fontTools.merge import Merger
 from fontTools.ttLib import TTFont
 from fontTools.varLib.instancer import instantiateVariableFont
 
+from talweg.atomic import whole_file
+
 SCRIPTS = ("latin", "latin-ext", "cyrillic", "greek")
 VERSION = "1"  # raise it when the way of cutting changes: the stored files are then made again
 
@@ -107,9 +109,8 @@ def _make(folder: Path, cut: Cut, target: Path) -> None:
         pieces.append(piece)
     merged = Merger().merge([str(piece) for piece in pieces])
     _rename(merged, cut.name)
-    temporary = target / f"{cut.name}.part"
-    merged.save(temporary)
-    temporary.replace(target / f"{cut.name}.ttf")
+    with whole_file(target / f"{cut.name}.ttf") as file:
+        merged.save(file)
     for piece in pieces:
         piece.unlink()
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from sphinx.application import Sphinx
 from sphinx.config import Config
 
+from talweg_site.address import read_address
 from talweg_site.editions import BOOK_TITLES
 from talweg_site.print.cells import PrintCells
 from talweg_site.print.images import PrintSvg
@@ -96,7 +97,8 @@ def write_names(app: Sphinx, exception: Exception | None) -> None:
     """Put the edition's words beside the TeX file."""
     if exception is None:
         path = Path(app.outdir, "talwegnames.sty")
-        path.write_text(names_package(app.talweg_edition.code), encoding="utf-8")
+        words = names_package(app.talweg_edition.code, read_address(app.talweg_root).site)
+        path.write_text(words, encoding="utf-8")
 
 
 def setup(app: Sphinx) -> None:

@@ -13,7 +13,6 @@ from talweg_site.build.page import book_version, build_date
 from talweg_site.editions import BOOK_TITLES, EDITIONS
 
 LATEX = Path(__file__).with_name("tex")
-SITE = "https://talweg-book.github.io/talweg/"
 
 
 @cache
@@ -31,8 +30,8 @@ def edition_line(code: str) -> str:
     return names(code)["version"].format(version=book_version(), date=date)
 
 
-def names_package(code: str) -> str:
-    """The words as TeX macros. They are set when the document begins: the language packages set theirs before."""
+def names_package(code: str, site: str) -> str:
+    """The words, and the site's address, as TeX macros. They are set when the document begins: the language packages set theirs before."""
     words = names(code)
     chapter = words["chapter"].replace("{number}", r"\thechapter")
     chapter += "" if "{number}" in words["chapter"] else r"~\thechapter"
@@ -43,7 +42,7 @@ def names_package(code: str) -> str:
         "talwegedition": words["edition"],
         "talwegversion": edition_line(code),
         "talwegimprint": words["imprint"],
-        "talwegsite": rf"\url{{{SITE}{code}/}}",
+        "talwegsite": rf"\url{{{site}{code}/}}",
     }
     lines += [rf"\newcommand\{name}{{{text}}}" for name, text in macros.items()]
     for name in ("solution", "exercise"):

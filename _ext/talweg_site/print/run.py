@@ -1,4 +1,4 @@
-"""Run xelatex until the references stand still, and judge its log."""
+"""Run xelatex by latexmk, as often as the references need, and judge its log."""
 
 from __future__ import annotations
 
@@ -8,12 +8,6 @@ import shutil
 import subprocess
 from pathlib import Path
 
-PACKAGES = (
-    "texlive-xetex texlive-lang-chinese texlive-lang-cyrillic texlive-lang-spanish texlive-lang-german "
-    "texlive-latex-extra texlive-fonts-recommended fonts-freefont-otf"
-)
-MOST_RUNS = 5
-_AGAIN = re.compile(r"Rerun to get|Label\(s\) may have changed|rerunfilecheck Warning|There were undefined references")
 _MISSING = re.compile(r"Missing character: There is no (.[^\n]*?) in font ([^\n!]*)")
 _UNDEFINED = re.compile(r"LaTeX Warning: (?:Hyper r|R)eference `([^']*)' on page \S+ undefined")
 _OVERFULL = re.compile(r"Overfull \\hbox \((\d+(?:\.\d+)?)pt too wide\) (?!in alignment)[^\n]*")
@@ -24,29 +18,33 @@ class LatexError(RuntimeError):
 
 
 def check_installed() -> None:
-    """Raise LatexError with the names of the packages where xelatex is missing."""
-    if shutil.which("xelatex") is None:
-        raise LatexError(
-            "xelatex is missing. On Debian or Ubuntu (see README.md):\n"
-            f"  sudo apt-get install --no-install-recommends {PACKAGES} poppler-utils chromium chromium-driver"
-        )
+    """Raise LatexError, which says what to install, where xelatex or latexmk is missing."""
+    for program in ("xelatex", "latexmk"):
+        if shutil.which(program) is None:
+            raise LatexError(
+                f"{program} is missing. On Debian or Ubuntu, from the top of the repository:\n"
+                "  sudo apt-get install --no-install-recommends $(grep -v '^#' apt-packages.txt)"
+            )
 
 
 def run_xelatex(tex: Path, epoch: int) -> str:
     """Make the PDF beside `tex`; returns the last log. epoch: the date in the PDF, seconds since 1970."""
-    command = ["xelatex", "-interaction=nonstopmode", "-halt-on-error", "-file-line-error", tex.name]
+    command = [
+        "latexmk",
+        "-norc",
+        "-xelatex",
+        "-interaction=nonstopmode",
+        "-halt-on-error",
+        "-file-line-error",
+        tex.name,
+    ]
     environment = {**os.environ, "SOURCE_DATE_EPOCH": str(epoch), "FORCE_SOURCE_DATE": "1", "max_print_line": "2000"}
-    log, before = tex.with_suffix(".log"), None
-    for _ in range(MOST_RUNS):
-        result = subprocess.run(command, cwd=tex.parent, env=environment, capture_output=True)
-        text = log.read_text(encoding="utf-8", errors="replace") if log.exists() else ""
-        if result.returncode:
-            raise LatexError(f"xelatex failed on {tex}:\n{first_error(text)}")
-        notes = [tex.with_suffix(suffix) for suffix in (".aux", ".toc", ".out")]
-        after = [note.read_bytes() for note in notes if note.exists()]
-        if after == before and not _AGAIN.search(text.replace("There were undefined references", "")):
-            break
-        before = after
+    result = subprocess.run(command, cwd=tex.parent, env=environment, capture_output=True)
+    log = tex.with_suffix(".log")
+    text = log.read_text(encoding="utf-8", errors="replace") if log.exists() else ""
+    if result.returncode:
+        said = result.stdout.decode("utf-8", errors="replace")
+        raise LatexError(f"xelatex failed on {tex}:\n{first_error(text or said)}")
     return text
 
 
