@@ -160,8 +160,8 @@ def test_one_value_shows_the_wavelet_where_it_is(wavelet, size, at):
     for scale in (2.5, 4.0, 5.7):
         mirrored = wave(wavelet, (-1 - at - n) / scale) + wave(wavelet, (2 * size - 1 - at - n) / scale)
         expected = 2 * (wave(wavelet, (at - n) / scale) + mirrored) / math.sqrt(scale)
-        # PyWavelets computes Morlet's in single precision
-        assert cwt(values, torch.tensor([scale]), wavelet)[0].numpy() == pytest.approx(expected, abs=1e-6)
+        found = cwt(values, torch.tensor([scale], dtype=F64), wavelet)[0]
+        assert found.numpy() == pytest.approx(expected, abs=1e-11)
 
 
 @pytest.mark.parametrize("wavelet", REAL)
@@ -171,7 +171,7 @@ def test_a_transform_is_the_integral_of_its_definition(wavelet):
     n = torch.arange(200, dtype=F64)
     values = torch.sin(0.3 * n + 0.5) * torch.exp(-(((n - 90) / 40) ** 2))
     for scale in (3.0, 6.5):
-        found = cwt(values, torch.tensor([scale]), wavelet)[0]
+        found = cwt(values, torch.tensor([scale], dtype=F64), wavelet)[0]
         for b in (70, 101, 110):
             integrand = lambda u: f(b + scale * u) * wave(wavelet, u) * math.sqrt(scale)  # noqa: B023, E731
             assert found[b].item() == pytest.approx(quad(integrand, -8, 8, limit=400)[0], abs=1e-5)

@@ -10,7 +10,7 @@ from torch import Generator, Tensor, nn
 
 from talweg.arguments import one_of
 from talweg.initializers import independent, orthogonal
-from talweg.initializers.layers import EMBEDDINGS, Layer, biases, kernels, weight_layers
+from talweg.initializers.layers import EMBEDDINGS, Layer, biases, check_writable, kernels, weight_layers
 from talweg.initializers.lsuv import lsuv_
 from talweg.initializers.metainit import metainit_
 from talweg.initializers.mup import mup_
@@ -68,8 +68,9 @@ def initialize(
     "delta_orthogonal" makes dense layers orthogonal. `skip`: names of modules or parameters to leave alone.
 
     ValueError: an unknown method or option (with the nearest name), a model without weight layers, weights whose fans
-    are unknown (LSTM, bare parameters), a shape that the method cannot serve. All this is seen before anything is
-    written; only "lsuv" and "metainit" meet bad data, or a dead layer, on their way.
+    are unknown (LSTM, bare parameters) or that cannot be kept (pruned, empty, complex, on the meta device), a shape that
+    the method cannot serve. The model is then left as it was, also where "lsuv" and "metainit" meet bad data, or a dead
+    layer, on their way.
     """
     function = METHODS[one_of("method", method, METHODS)]
     _check_options(method, function, options, generator)
@@ -84,6 +85,10 @@ def initialize(
         options["generator"] = generator
     if method == "delta_orthogonal":
         _check_shapes(layers)
+    if method in _WITH_EMBEDDINGS:
+        for name, module in model.named_modules():
+            if isinstance(module, EMBEDDINGS):
+                check_writable(name, module)
     _fill(model, layers, method, function, options)
     return model
 
@@ -97,13 +102,13 @@ def _fill(model: nn.Module, layers: list[Layer], method: str, function: Method, 
             if module.padding_idx is not None:
                 module.weight[module.padding_idx].zero_()
     for _, layer in layers:
-        for bias in biases(layer):
-            bias.zero_()
         owner = getattr(layer, "weight", layer)
         if id(owner) not in done:
             done.add(id(owner))
             for kernel in kernels(layer):
-                _choose(method, function, kernel)(kernel, **options)
+                _choose(method, function, kernel)(kernel, **options)  # refuses bad options before it writes
+        for bias in biases(layer):
+            bias.zero_()
 
 
 def _check_shapes(layers: list[Layer]) -> None:
