@@ -19,6 +19,7 @@ from talweg.landscape import Surface
 __all__ = ["Diagram", "barcode", "bottleneck", "persistence"]
 
 CONNECTIVITY = (4, 8)
+DIMENSIONS = (0, 1)  # components and holes: a surface has no others
 HERA_ERROR = 1e-12  # relative error of the bottleneck distance
 
 
@@ -107,8 +108,10 @@ def bottleneck(first: Diagram | Tensor, second: Diagram | Tensor, dimension: int
     """The bottleneck distance: the longest way a point must go in the best matching of two diagrams, in the max norm.
 
     Points may be matched with the diagonal. first, second: diagrams, or points (birth, death), (k, 2). dimension: of
-    diagrams, 0 or 1; None: the larger of both distances. Infinite bars are matched with each other, by birth; unequal
-    numbers of them are infinitely far apart. ValueError for NaN, deaths before births, connectivities that differ.
+    diagrams, 0 or 1; None: the larger of both distances. A diagram is compared with points in one dimension, which must
+    be given, because points do not say theirs. Infinite bars are matched with each other, by birth; unequal numbers of
+    them are infinitely far apart. ValueError for NaN, deaths before births, connectivities that differ, another
+    dimension.
 
     Stability (Cohen-Steiner, Edelsbrunner & Harer 2007): the distance is at most max |f − g|.
     """
@@ -116,9 +119,16 @@ def bottleneck(first: Diagram | Tensor, second: Diagram | Tensor, dimension: int
         raise ValueError(
             f"first and second must have one connectivity; got {first.connectivity} and {second.connectivity}."
         )
-    diagrams = isinstance(first, Diagram) or isinstance(second, Diagram)
-    if dimension is None and diagrams:
-        return max(bottleneck(first, second, d) for d in (0, 1))
+    if dimension not in (None, *DIMENSIONS):
+        raise ValueError(f"dimension must be 0, 1 or None; got {dimension!r}.")
+    diagrams = [isinstance(one, Diagram) for one in (first, second)]
+    if dimension is None and any(diagrams):
+        if not all(diagrams):
+            raise ValueError(
+                "dimension must be given (0 or 1) when only one of first and second is a Diagram: points (birth, death) "
+                "do not say of which dimension they are."
+            )
+        return max(bottleneck(first, second, d) for d in DIMENSIONS)
     # Hera's, also in GUDHI: gudhi.bottleneck_distance (3.13) matches some diagrams with repeated points wrongly
     # (GUDHI pull request 1367), which the test against all matchings found.
     from gudhi.hera import bottleneck_distance

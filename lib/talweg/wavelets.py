@@ -15,6 +15,8 @@ from talweg.landscape import Surface
 
 __all__ = ["Decomposition", "cwt", "decompose", "roughness"]
 
+COARSE = 0.05  # by how much the energy of a wavelet sampled on the grid may differ from that of the wavelet
+
 
 @dataclass(frozen=True, eq=False)
 class Decomposition:
@@ -57,8 +59,9 @@ class Decomposition:
     def energy(self) -> Tensor:
         """Sums of squared coefficients: approximation, then levels 1 … level, (level + 1,).
 
-        Their sum is that of the squared values if the wavelet is orthogonal, the mode "periodization", and all sizes
-        are divisible by 2^level; not in general.
+        Their sum is that of the squared values (Parseval) if the wavelet is orthogonal and the values go on by zeros
+        (mode "zero"), or periodically with all sizes divisible by 2^level (mode "periodization"). Haar's wavelet, with
+        such sizes, never looks beyond the edge and conserves energy in every mode. In general the sum is another.
         """
         levels = [sum(c.square().sum() for c in kinds.values()) for kinds in self.details]
         return torch.stack([self.approximation.square().sum(), *levels])
@@ -78,7 +81,7 @@ def decompose(
     """Multiresolution analysis of a surface, of its values (ny, nx), or of a slice (n,), in float64.
 
     wavelet: a discrete one of PyWavelets ("haar", "db2", "sym4", …). level: default and limit are the depth at which
-    the filter still fits. mode: how the values go on beyond the edge; "periodization" alone conserves energy.
+    the filter still fits. mode: how the values go on beyond the edge; see `Decomposition.energy` for what each conserves.
     ValueError: unknown wavelet or mode, a level too deep, values that are not finite.
     """
     import pywt
@@ -97,20 +100,55 @@ def decompose(
     return Decomposition(torch.from_numpy(coarse), details, wavelet, mode, values.shape)
 
 
-def roughness(surface: Surface | Tensor, wavelet: str = "db2", level: int | None = None) -> Tensor:
+def roughness(
+    surface: Surface | Tensor, wavelet: str = "db2", level: int | None = None, *, inner: bool = True
+) -> Tensor:
     """Root mean square of each level's detail, finest first, (level,), in the units of the values.
 
-    A flat surface has none; noise has most in the finest level; a wide bowl in the coarsest.
+    White noise loses a factor 2 from level to level (√2 on a slice) and has most in the finest; a smooth surface gains
+    2^p, where p is the wavelet's number of vanishing moments (2 for "db2"); a polynomial of degree below p has none.
+
+    inner: only the coefficients whose filters lie wholly within the surface; for an orthogonal wavelet their mean
+    square, per value, is that of the detail. False: the whole detail, with the surface wrapped around (periodization).
+    A slice of a loss is not periodic; wrapped around it has a jump at its frame, which is then nearly all one sees.
     """
-    parts = decompose(surface, wavelet, level)
-    return torch.stack([parts.component(j).square().mean().sqrt() for j in range(1, parts.level + 1)])
+    if not inner:
+        parts = decompose(surface, wavelet, level)
+        return torch.stack([parts.component(j).square().mean().sqrt() for j in range(1, parts.level + 1)])
+    parts = decompose(surface, wavelet, level, mode="symmetric")
+    rows = [_inner(size, wavelet, parts.level) for size in parts.shape]
+    found = []
+    for j, kinds in enumerate(parts.details, start=1):
+        inside = tuple(levels[j - 1] for levels in rows)
+        squares = sum(c[inside].square() for c in kinds.values())
+        found.append((squares.mean() / 2 ** (j * len(parts.shape))).sqrt())
+    return torch.stack(found)
+
+
+def _inner(size: int, wavelet: str, level: int) -> list[slice]:
+    """For levels 1 … level, which coefficients along an axis are made of values within it, whatever the mode.
+
+    Coefficient k of a level sees the coefficients 2k + 2 - length … 2k + 1 of the level before (PyWavelets).
+    """
+    import pywt
+
+    length, first, last = pywt.Wavelet(wavelet).dec_len, 0, size - 1
+    found = []
+    for _ in range(level):
+        first, last = (first + length - 1) // 2, (last - 1) // 2
+        found.append(slice(first, last + 1))
+    return found
 
 
 def cwt(values: Tensor, scales: Tensor, wavelet: str = "mexh") -> Tensor:
     """The continuous wavelet transform of a slice: values (n,), scales (S,) in grid steps → (S, n), float64.
 
+    W(s, m) = Σₙ xₙ ψ((n - m)/s)/√s, summed on the grid, so that a symmetric slice has symmetric coefficients and one
+    single value shows ψ itself. (`pywt.cwt` differs: its coefficients lie up to half a grid step to the right.)
+
     wavelet: a real one ("mexh", "gaus1" … "gaus8", "morl"). The slice is continued by its mirror image, since a jump to
-    zero at the edges would be all one sees at large scales.
+    zero at the edges would be all one sees at large scales. ValueError: a scale at which ψ varies too fast for the grid
+    (below about 1 for "mexh", 2.2 for "morl"), another wavelet, values that are not a finite slice.
     """
     import pywt
 
@@ -123,10 +161,32 @@ def cwt(values: Tensor, scales: Tensor, wavelet: str = "mexh") -> Tensor:
     real = [name for name in pywt.wavelist(kind="continuous") if name.startswith(("mexh", "gaus", "morl"))]
     if wavelet not in real:
         raise ValueError(f"wavelet must be one of {', '.join(real)}; got {wavelet!r}.")
-    margin = math.ceil(8 * float(scales.max()))
-    padded = numpy.pad(array, margin, mode="symmetric")
-    coefficients, _ = pywt.cwt(padded, scales.numpy(), wavelet)
-    return torch.from_numpy(coefficients[:, margin : margin + len(array)].copy())
+    psis = [_sampled(wavelet, scale) for scale in scales.tolist()]
+    rows = [numpy.correlate(numpy.pad(array, len(psi) // 2, mode="symmetric"), psi, "valid") for psi in psis]
+    return torch.from_numpy(numpy.stack(rows))
+
+
+def _sampled(wavelet: str, scale: float) -> numpy.ndarray:
+    """ψ(n/s)/√s for n from -8 s to 8 s, beyond which ψ is zero to rounding.
+
+    ValueError if the grid is too coarse for ψ at this scale. Its squares then no longer add up to ∫ψ², which they do to
+    rounding where it is fine enough, and constants or ramps of the values would show up as detail.
+    """
+    reach, fine = math.ceil(8 * scale), 400
+    psi = _on_interval(wavelet, reach / scale, reach) / math.sqrt(scale)
+    energy = numpy.square(_on_interval(wavelet, 8.0, fine)).sum() * 8 / fine
+    if not abs(numpy.square(psi).sum() / energy - 1) < COARSE:
+        raise ValueError(f"scales must not be so small that the grid is too coarse for {wavelet!r}; got {scale}.")
+    return psi
+
+
+def _on_interval(wavelet: str, end: float, half: int) -> numpy.ndarray:
+    """PyWavelets' ψ at 2 · half + 1 equally spaced points from -end to end."""
+    import pywt
+
+    continuous = pywt.ContinuousWavelet(wavelet)
+    continuous.lower_bound, continuous.upper_bound = -end, end
+    return continuous.wavefun(length=2 * half + 1)[0]
 
 
 def _values(surface: Surface | Tensor) -> numpy.ndarray:

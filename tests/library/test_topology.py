@@ -188,6 +188,32 @@ def test_infinite_bars_are_matched_with_each_other():
     assert bottleneck(torch.empty(0, 2), torch.empty(0, 2)) == 0
 
 
+def test_a_diagram_is_compared_with_points_in_one_dimension():
+    """Points were compared with both dimensions of the diagram: ∞ for the points of one of them."""
+    first, second = persistence(grid(noise(3))), persistence(grid(noise(5)))
+    for dimension in (0, 1):
+        points = torch.stack([first.of(dimension).birth, first.of(dimension).death], 1)
+        assert bottleneck(first, points, dimension) == 0 == bottleneck(points, first, dimension)
+        assert bottleneck(second, points, dimension) == bottleneck(second, first, dimension) > 0
+        for mixed in ((first, points), (points, second), (second, torch.empty(0, 2)), ([[0.0, 1.0]], first)):
+            with pytest.raises(
+                ValueError, match="dimension must be given .* only one of first and second is a Diagram"
+            ):
+                bottleneck(*mixed)
+
+
+@pytest.mark.parametrize("dimension", [2, -1, "0", 0.5])
+def test_a_dimension_without_bars_is_refused(dimension):
+    diagram = persistence(grid(noise(3)))
+    for arguments in (
+        (diagram, diagram),
+        (diagram, torch.tensor([[0.0, 1.0]])),
+        (torch.empty(0, 2), torch.empty(0, 2)),
+    ):
+        with pytest.raises(ValueError, match="dimension must be 0, 1 or None; got"):
+            bottleneck(*arguments, dimension)
+
+
 @pytest.mark.parametrize(
     "points, message",
     [

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
-from torch.func import functional_call, jacrev, vmap
+from torch.func import jacrev, vmap
 
-from talweg.initializers.layers import weight_layers
+from talweg.initializers.layers import running_layers
 from talweg.initializers.metainit import quotient_terms
+from talweg.initializers.orthogonal import factored_dtype
 from talweg.initializers.spectra import (
     condition_number,
     entropy_effective_rank,
@@ -58,7 +60,8 @@ class Signal:
     """One weight layer's signals: what comes in (h), what it puts out (z = W h + b), and the gradient that reaches z.
 
     The two recursions with depth are in *second moments*: E[z²] = fan_in·Var W·E[h²], and for ReLU E[h²] = ½E[z²],
-    because h has a mean that is not zero. `gradient` is None where no loss was given.
+    because h has a mean that is not zero. `gradient` is None where no loss was given, or where the loss does not depend
+    on z at all.
     """
 
     layer: str
@@ -67,39 +70,76 @@ class Signal:
     gradient: Moments | None = None
 
 
-def signals(model: nn.Module, x: Tensor, loss: Callable[[Tensor], Tensor] | None = None) -> list[Signal]:
+def signals(model: nn.Module, x: Tensor, loss: Callable[[Any], Tensor] | None = None) -> list[Signal]:
     """The moments of activations, and with a loss of gradients, at every dense and convolution layer, in running order.
 
     x: a batch of inputs. loss: a function of the model's output, for example `lambda z: cross_entropy(z, y)`; the
-    gradient is that of its value with respect to z. The model stays in its mode (batch norm: train shows batch
-    statistics) and keeps its gradients and running statistics. ValueError for data that are not finite.
+    gradient is that of its value with respect to z, also where the layer is frozen. Of an attention layer h is the
+    query and z the output. What is done in place to z afterwards does not count. The model stays in its mode (batch
+    norm: train shows batch statistics) and keeps its gradients and running statistics. ValueError for data that are not
+    finite, a loss that is not one number, a model without trainable parameters when a loss is given.
     """
+    if not isinstance(x, Tensor):
+        raise TypeError(f"x must be a tensor, a batch of inputs; got {type(x).__name__}.")
     if x.is_floating_point() and not x.isfinite().all():
         raise ValueError("x must be finite; it holds NaN or infinite values.")
-    names = {layer: name for name, layer in weight_layers(model)}
-    seen: list[tuple[str, Tensor, Tensor]] = []
+    names = {layer: name for name, layer in running_layers(model)}
+    if loss is not None and not any(parameter.requires_grad for parameter in model.parameters()):
+        raise ValueError("model must have parameters that require gradients when a loss is given.")
+    seen: list[tuple[str, Moments, Moments]] = []
+    zs: list[Tensor] = []
 
-    def record(layer: nn.Module, inputs: tuple, output: Tensor) -> None:
-        seen.append((names[layer], inputs[0].detach(), output))
+    def record(layer: nn.Module, args: tuple, kwargs: dict, output: Tensor | tuple) -> Tensor | tuple | None:
+        h, z = _first_tensor((*args, *kwargs.values())), _first_tensor((output,))
+        seen.append((names[layer], Moments.of(h), Moments.of(z)))  # now: what follows may change z in place
+        if loss is None:
+            return None
+        zs.append(z if z.requires_grad else z.detach().requires_grad_())
+        passed_on = zs[-1].clone()  # and may not change the z that the gradient is taken of
+        return (passed_on, *output[1:]) if isinstance(output, tuple) else passed_on
 
-    hooks = [layer.register_forward_hook(record) for layer in names]
-    buffers = {name: buffer.clone() for name, buffer in model.named_buffers()}
+    hooks = [layer.register_forward_hook(record, with_kwargs=True) for layer in names]
     try:
-        with torch.set_grad_enabled(loss is not None):
-            output = functional_call(model, buffers, (x,))  # clones, so that running statistics stay untouched
-            gradients = _gradients(loss, output, [z for *_, z in seen])
+        with _buffers_kept(model), torch.set_grad_enabled(loss is not None):
+            output = model(x)
+            gradients = [None] * len(seen) if loss is None else _gradients(loss(output), zs)
     finally:
         for hook in hooks:
             hook.remove()
-    return [Signal(name, Moments.of(h), Moments.of(z), g) for (name, h, z), g in zip(seen, gradients, strict=True)]
+    return [Signal(*moments, gradient) for moments, gradient in zip(seen, gradients, strict=True)]
 
 
-def _gradients(loss: Callable[[Tensor], Tensor] | None, output: Tensor, zs: list[Tensor]) -> list[Moments | None]:
-    if loss is None:
-        return [None] * len(zs)
-    if not output.requires_grad:
-        raise ValueError("model must have parameters that require gradients when a loss is given.")
-    return [Moments.of(gradient) for gradient in torch.autograd.grad(loss(output), zs)]
+def _gradients(loss: Tensor, zs: list[Tensor]) -> list[Moments | None]:
+    if not isinstance(loss, Tensor) or loss.numel() != 1:
+        got = f"shape {tuple(loss.shape)}" if isinstance(loss, Tensor) else type(loss).__name__
+        raise ValueError(f"loss must return one number, a tensor with a single element; got {got}.")
+    if not loss.requires_grad:
+        raise ValueError("loss must depend on the model's output by operations that have gradients; it does not.")
+    gradients = torch.autograd.grad(loss, zs, allow_unused=True)
+    return [None if gradient is None else Moments.of(gradient) for gradient in gradients]
+
+
+def _first_tensor(values: tuple) -> Tensor:
+    """An attention layer is given query, key and value, by position or name, and puts out its weights beside z."""
+    values = values[0] if isinstance(values[0], tuple) else values
+    return next(value for value in values if isinstance(value, Tensor))
+
+
+@contextmanager
+def _buffers_kept(model: nn.Module) -> Iterator[None]:
+    """Running statistics and other buffers are afterwards what they were: the same tensors with the same values."""
+    kept = [
+        (module, name, buffer, buffer.clone())
+        for module in model.modules()
+        for name, buffer in module._buffers.items()
+        if buffer is not None
+    ]
+    try:
+        yield
+    finally:
+        with torch.no_grad():
+            for module, name, buffer, value in kept:
+                module._buffers[name] = buffer.copy_(value)
 
 
 @torch.no_grad()
@@ -108,16 +148,23 @@ def jacobian_singular_values(model: nn.Module, x: Tensor) -> Tensor:
 
     All equal to 1 is *dynamical isometry* (Saxe et al. 2014, arXiv:1312.6120; Pennington et al. 2017,
     arXiv:1711.04735): ‖J‖₂ = 1, and ‖J‖_F = √n. ValueError for a model with batch normalization or dropout in train
-    mode, where a sample's output is not a function of the sample.
+    mode, where a sample's output is not a function of the sample, and for inputs that are not floating-point numbers.
     """
     refuse_train_mode(model)
+    if not isinstance(x, Tensor) or not x.is_floating_point():
+        got = x.dtype if isinstance(x, Tensor) else type(x).__name__
+        raise ValueError(f"x must be a tensor of floating-point inputs, to be differentiated by; got {got}.")
     if not x.isfinite().all():
         raise ValueError("x must be finite; it holds NaN or infinite values.")
 
     def f(sample: Tensor) -> Tensor:
-        return model(sample.view(1, *x.shape[1:])).flatten()
+        output = model(sample.view(1, *x.shape[1:]))
+        if not isinstance(output, Tensor):
+            raise ValueError(f"model must put out one tensor; it puts out {type(output).__name__}.")
+        return output.flatten()
 
-    return torch.linalg.svdvals(vmap(jacrev(f))(x.flatten(1)))
+    jacobians = vmap(jacrev(f))(x.flatten(1))
+    return torch.linalg.svdvals(jacobians.to(factored_dtype(jacobians.dtype)))
 
 
 class Differentiable(Protocol):

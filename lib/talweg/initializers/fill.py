@@ -10,7 +10,7 @@ from torch import Generator, Tensor, nn
 
 from talweg.arguments import one_of
 from talweg.initializers import independent, orthogonal
-from talweg.initializers.layers import EMBEDDINGS, Layer, biases, kernels, weight_layers
+from talweg.initializers.layers import EMBEDDINGS, Layer, biases, check_writable, kernels, weight_layers
 
 __all__ = ["TENSOR_METHODS", "Method", "check_options", "fill", "named"]
 
@@ -48,6 +48,10 @@ def fill(
         options["generator"] = generator
     if method == "delta_orthogonal":
         _check_shapes(layers)
+    if method in _WITH_EMBEDDINGS:
+        for name, module in model.named_modules():
+            if isinstance(module, EMBEDDINGS):
+                check_writable(name, module)
     _fill(model, layers, method, function, options)
     return model
 
@@ -61,13 +65,13 @@ def _fill(model: nn.Module, layers: list[Layer], method: str, function: Method, 
             if module.padding_idx is not None:
                 module.weight[module.padding_idx].zero_()
     for _, layer in layers:
-        for bias in biases(layer):
-            bias.zero_()
         owner = getattr(layer, "weight", layer)
         if id(owner) not in done:
             done.add(id(owner))
             for kernel in kernels(layer):
-                _choose(method, function, kernel)(kernel, **options)
+                _choose(method, function, kernel)(kernel, **options)  # refuses bad options before it writes
+        for bias in biases(layer):
+            bias.zero_()
 
 
 def _check_shapes(layers: list[Layer]) -> None:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from typing import NamedTuple
 
+import torch
 from torch import Tensor, nn
 from torch.nn.modules.conv import _ConvNd
 from torch.nn.utils import parametrize
@@ -13,6 +15,12 @@ from talweg.models.norms import is_norm
 
 WEIGHT_LAYERS = (nn.Linear, _ConvNd, nn.MultiheadAttention)
 EMBEDDINGS = (nn.Embedding, nn.EmbeddingBag)
+# What a dense, convolution or attention layer may own, besides other layers
+_OWN = (
+    *("weight", "in_proj_weight", "q_proj_weight", "k_proj_weight", "v_proj_weight"),
+    *("bias", "in_proj_bias", "bias_k", "bias_v"),
+)
+_DRAWN_DTYPES = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
 
 
 class Layer(NamedTuple):
@@ -25,24 +33,29 @@ class Layer(NamedTuple):
 def weight_layers(model: nn.Module, skip: Iterable[str] = ()) -> list[Layer]:
     """The dense, convolution and attention layers of `model`, in the order in which they are registered.
 
-    ValueError if there is none, if a weight matrix belongs to a module whose fans are unknown here (an LSTM, a bare
-    parameter) and is not under one of the names in `skip`, or if a weight is lazy or reparametrised.
+    They can all be written: ValueError if there is none, if a weight matrix belongs to a module whose fans are unknown
+    here (an LSTM, a bare parameter) and is not under one of the names in `skip`, or if a weight is lazy, empty, complex,
+    on the meta device, or recomputed from others before each forward pass (parametrizations, weight norm, pruning).
     """
-    if not isinstance(model, nn.Module):
-        raise TypeError(f"model must be a torch.nn.Module; got {type(model).__name__}.")
+    _check_module(model)
     skip = (skip,) if isinstance(skip, str) else tuple(skip)
     found = []
     for name, module in model.named_modules():
         if any(name == prefix or name.startswith(f"{prefix}.") for prefix in skip):
             continue
         if isinstance(module, WEIGHT_LAYERS):
-            _check_plain(name, module)
+            check_writable(name, module)
             found.append(Layer(name, module))
         elif not isinstance(module, EMBEDDINGS) and not is_norm(module):
             _refuse_unknown(name, module, skip)
-    if not found:
-        raise ValueError(f"model must have a dense or convolution layer; {type(model).__name__} has none.")
-    return found
+    return _at_least_one(found, model)
+
+
+def running_layers(model: nn.Module) -> list[Layer]:
+    """The dense, convolution and attention layers of any model, to look at and not to write; ValueError if none."""
+    _check_module(model)
+    found = [Layer(name, module) for name, module in model.named_modules() if isinstance(module, WEIGHT_LAYERS)]
+    return _at_least_one(found, model)
 
 
 def kernels(layer: nn.Module) -> Iterator[Tensor]:
@@ -68,7 +81,34 @@ def biases(layer: nn.Module) -> Iterator[Tensor]:
             yield bias
 
 
-def _check_plain(name: str, layer: nn.Module) -> None:
+@contextmanager
+def in_eval_mode(model: nn.Module) -> Iterator[None]:
+    """Every module in eval mode, and afterwards each in its own mode again."""
+    modes = [(module, module.training) for module in model.modules()]
+    model.eval()
+    try:
+        yield
+    finally:
+        for module, training in modes:
+            module.training = training
+
+
+@contextmanager
+def restored_on_error(model: nn.Module) -> Iterator[None]:
+    """If the block ends in an error, the parameters are what they were before it."""
+    known = [p for p in model.parameters() if not isinstance(p, nn.parameter.UninitializedParameter)]
+    before = [(parameter, parameter.detach().clone()) for parameter in known]
+    try:
+        yield
+    except BaseException:
+        with torch.no_grad():
+            for parameter, value in before:
+                parameter.copy_(value)
+        raise
+
+
+def check_writable(name: str, layer: nn.Module) -> None:
+    """ValueError, naming the layer, if what is drawn for one of its weights or biases could not be kept there."""
     for parameter in layer.parameters(recurse=False):
         if isinstance(parameter, nn.parameter.UninitializedParameter):
             raise ValueError(f"layer {name!r} is lazy: its shape is unknown until the model has seen one batch.")
@@ -77,6 +117,42 @@ def _check_plain(name: str, layer: nn.Module) -> None:
             f"layer {name!r} has a parametrization ({', '.join(layer.parametrizations)}), which recomputes its weights: "
             "initialize the model before registering it, or name the layer in skip."
         )
+    for own in _OWN:
+        if isinstance(tensor := getattr(layer, own, None), Tensor):
+            _check_tensor(name, own, tensor, layer)
+
+
+def _check_tensor(name: str, own: str, tensor: Tensor, layer: nn.Module) -> None:
+    if own not in layer._parameters and own not in layer._buffers:
+        raise ValueError(
+            f"layer {name!r} recomputes its {own} before each forward pass (weight_norm, spectral_norm or pruning of "
+            "torch.nn.utils), so that nothing written there would last: initialize the model before that, or name the "
+            "layer in skip."
+        )
+    if tensor.is_meta:
+        raise ValueError(
+            f"layer {name!r} is on the meta device, without memory to write to: give it some first, by "
+            "model.to_empty(device=…)."
+        )
+    if tensor.dtype not in _DRAWN_DTYPES:
+        allowed = ", ".join(str(dtype).removeprefix("torch.") for dtype in _DRAWN_DTYPES)
+        raise ValueError(f"layer {name!r} must hold real numbers ({allowed}) in its {own}; got {tensor.dtype}.")
+    if not tensor.numel():
+        raise ValueError(
+            f"layer {name!r} must have at least one element in its {own}; got shape {tuple(tensor.shape)}. "
+            "Name the layer in skip to leave it alone."
+        )
+
+
+def _check_module(model: object) -> None:
+    if not isinstance(model, nn.Module):
+        raise TypeError(f"model must be a torch.nn.Module; got {type(model).__name__}.")
+
+
+def _at_least_one(found: list[Layer], model: nn.Module) -> list[Layer]:
+    if not found:
+        raise ValueError(f"model must have a dense or convolution layer; {type(model).__name__} has none.")
+    return found
 
 
 def _refuse_unknown(name: str, module: nn.Module, skip: tuple[str, ...]) -> None:

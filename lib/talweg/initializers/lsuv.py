@@ -7,7 +7,15 @@ import math
 import torch
 from torch import Generator, Tensor, nn
 
-from talweg.initializers.layers import biases, kernels, weight_layers
+from talweg.initializers.layers import (
+    EMBEDDINGS,
+    Layer,
+    biases,
+    in_eval_mode,
+    kernels,
+    restored_on_error,
+    weight_layers,
+)
 from talweg.initializers.orthogonal import orthogonal_
 
 
@@ -20,71 +28,99 @@ def lsuv_(
     Weights start orthogonal, biases at zero. Then, in the order in which the layers are run on `data` (one batch, in
     eval mode), each weight is divided by the standard deviation of its layer's output until |Var - 1| < `tolerance`,
     at most `attempts` times. A layer's output is linear in its weight, so one division is enough but for rounding, and
-    one forward pass serves the whole net. A layer that is run twice is scaled the first time.
+    one forward pass serves the whole net. A layer that is run twice, or two that share a weight, are scaled the first
+    time. In attention it is the output projection that is scaled. A weight tied to an embedding stays.
 
-    ValueError: data that is empty or not finite; a layer whose output does not vary (dead units before it), or that
-    the forward pass does not run.
+    data: floating-point inputs, or integers for a model that begins with an embedding. ValueError: data that is empty
+    or not finite; a layer whose output does not vary (dead units before it), or that the forward pass does not run. The
+    model is then left as it was.
     """
-    if not isinstance(data, Tensor) or not data.numel() or not data.is_floating_point():
-        raise ValueError(f"data must be a non-empty batch of floating-point inputs; got {_described(data)}.")
-    if not data.isfinite().all():
-        raise ValueError("data must be finite; it holds NaN or infinite values.")
-    layers = weight_layers(model)
-    for _, layer in layers:
-        for kernel in kernels(layer):
-            orthogonal_(kernel, generator=generator)
-        for bias in biases(layer):
-            bias.zero_()
-    scaled = _run_scaling(model, data, layers, tolerance, attempts)
-    if missing := [name for name, layer in layers if layer not in scaled]:
-        raise ValueError(
-            f"layer {missing[0]!r} is not run (as a module) when the model sees data: LSUV cannot scale it."
-        )
+    _check_data(data, model)
+    tied = {id(module.weight) for module in model.modules() if isinstance(module, EMBEDDINGS)}
+    layers = [layer for layer in weight_layers(model) if id(getattr(layer.module, "weight", None)) not in tied]
+    with restored_on_error(model):
+        for _, layer in layers:
+            for kernel in kernels(layer):
+                orthogonal_(kernel, generator=generator)
+            for bias in biases(layer):
+                bias.zero_()
+        _run_scaling(model, data, layers, tolerance, attempts)
     return model
 
 
-def _run_scaling(model: nn.Module, data: Tensor, layers: list, tolerance: float, attempts: int) -> set[nn.Module]:
+def _run_scaling(model: nn.Module, data: Tensor, layers: list[Layer], tolerance: float, attempts: int) -> None:
     """One forward pass in which each layer, when first run, is scaled and hands its scaled output on."""
-    names = {layer: name for name, layer in layers}
-    scaled, training = set(), model.training
+    # An attention layer multiplies by its output projection itself, which is then never run as a module
+    inside = {layer.module.out_proj for layer in layers if isinstance(layer.module, nn.MultiheadAttention)}
+    names = {layer: name for name, layer in layers if layer not in inside}
+    run, scaled = set(), set()
 
-    def scale(layer: nn.Module, inputs: tuple, output: Tensor) -> Tensor | None:
-        if layer in scaled:
+    def scale(layer: nn.Module, args: tuple, kwargs: dict, output: Tensor | tuple) -> Tensor | tuple | None:
+        run.add(layer)
+        if id(weight := _scaled_weight(layer)) in scaled:
             return None
-        scaled.add(layer)
-        return _to_unit_variance(names[layer], layer, inputs, output, tolerance, attempts)
+        scaled.add(id(weight))
+        return _to_unit_variance(names[layer], layer, args, kwargs, output, tolerance, attempts)
 
-    hooks = [layer.register_forward_hook(scale) for layer in names]
+    hooks = [layer.register_forward_hook(scale, with_kwargs=True) for layer in names]
     try:
-        model.eval()  # dropout and batch statistics would make the variance a matter of chance
-        model(data)
+        with in_eval_mode(model):  # dropout and batch statistics would make the variance a matter of chance
+            model(data)
     finally:
-        model.train(training)
         for hook in hooks:
             hook.remove()
-    return scaled
+    if missing := [name for layer, name in names.items() if layer not in run]:
+        raise ValueError(
+            f"layer {missing[0]!r} is not run (as a module) when the model sees data: LSUV cannot scale it."
+        )
+
+
+def _scaled_weight(layer: nn.Module) -> Tensor:
+    """The weight in which the layer's output is linear."""
+    return layer.out_proj.weight if isinstance(layer, nn.MultiheadAttention) else layer.weight
 
 
 def _to_unit_variance(
-    name: str, layer: nn.Module, inputs: tuple, output: Tensor, tolerance: float, attempts: int
-) -> Tensor:
+    name: str, layer: nn.Module, args: tuple, kwargs: dict, output: Tensor | tuple, tolerance: float, attempts: int
+) -> Tensor | tuple:
     for _ in range(attempts):
-        variance = output.var(correction=0).item()
-        if not math.isfinite(variance) or variance <= torch.finfo(output.dtype).tiny:
+        variance = _variance(output)
+        if not math.isfinite(variance) or variance <= torch.finfo(_scaled_weight(layer).dtype).tiny:
             raise ValueError(
                 f"layer {name!r} puts out variance {variance:.3g} on data: LSUV cannot bring it to 1. If it is 0, every "
                 "unit before it is dead, or the data do not vary."
             )
         if abs(variance - 1) < tolerance:
             return output
-        layer.weight.div_(math.sqrt(variance))
-        output = layer.forward(*inputs)
-    variance = output.var(correction=0).item()
+        _scaled_weight(layer).div_(math.sqrt(variance))
+        output = layer.forward(*args, **kwargs)
+    variance = _variance(output)
     if not abs(variance - 1) < tolerance:
         raise ValueError(
             f"layer {name!r} is at variance {variance:.6g} after {attempts} attempts, not within {tolerance} of 1."
         )
     return output
+
+
+def _variance(output: Tensor | tuple) -> float:
+    """Of a layer's output; an attention layer puts out its weights beside it."""
+    return (output[0] if isinstance(output, tuple) else output).var(correction=0).item()
+
+
+def _check_data(data: object, model: nn.Module) -> None:
+    if not isinstance(data, Tensor) or not data.numel() or not _can_be_input(data, model):
+        raise ValueError(
+            "data must be a non-empty batch of floating-point inputs, or of integers for a model with an embedding; got "
+            f"{_described(data)}."
+        )
+    if not data.isfinite().all():
+        raise ValueError("data must be finite; it holds NaN or infinite values.")
+
+
+def _can_be_input(data: Tensor, model: nn.Module) -> bool:
+    if data.is_floating_point():
+        return True
+    return not data.is_complex() and any(isinstance(module, EMBEDDINGS) for module in model.modules())
 
 
 def _described(data: object) -> str:

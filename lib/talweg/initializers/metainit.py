@@ -6,19 +6,34 @@ from collections.abc import Callable, Sequence
 
 import torch
 from torch import Generator, Tensor, nn
+from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from talweg.initializers.fill import fill
+from talweg.initializers.layers import in_eval_mode, restored_on_error
+from talweg.written_out import WrittenOut, refuse_fused
 
 Batch = tuple[Tensor, Tensor]
 
 
 def quotient(loss: Tensor, parameters: Sequence[Tensor], eps: float = 1e-5) -> Tensor:
-    """The gradient quotient of a loss that was computed with a graph, differentiable; see `diagnostics`."""
-    gradients = torch.autograd.grad(loss, parameters, create_graph=True)
+    """The gradient quotient of a loss that was computed with a graph, differentiable; see `diagnostics`.
+
+    A parameter on which the loss does not depend has gradient 0, and so counts 1 in the mean. ValueError for a loss with
+    fused normalization, of which the third derivatives are wrong.
+    """
+    refuse_fused(loss)
+    gradients = _gradients(loss, parameters, create_graph=True)
     # H g is the gradient of ½‖g‖²
-    products = torch.autograd.grad(sum(g.square().sum() / 2 for g in gradients), parameters, create_graph=True)
+    products = _gradients(sum(g.square().sum() / 2 for g in gradients), parameters, create_graph=True)
     total = sum(quotient_terms(g, h, eps).sum() for g, h in zip(gradients, products, strict=True))
     return total / sum(p.numel() for p in parameters)
+
+
+def _gradients(value: Tensor, parameters: Sequence[Tensor], create_graph: bool = False) -> Sequence[Tensor]:
+    """∂value/∂p for each parameter, zeros for those on which the value does not depend."""
+    if not value.requires_grad:
+        return [torch.zeros_like(p) for p in parameters]
+    return torch.autograd.grad(value, parameters, create_graph=create_graph, materialize_grads=True)
 
 
 def quotient_terms(g: Tensor, hg: Tensor, eps: float) -> Tensor:
@@ -58,32 +73,42 @@ def metainit_(
     method that draws the weights, None to keep those there are. A norm shrinks at most tenfold in a step.
 
     Returns the gradient quotient before each step and after the last, shape (steps + 1,). ValueError if it is not
-    finite. The model is used in eval mode and left in the mode it was in.
+    finite, or the loss is not one number or does not depend on the trainable parameters; the weights are then left as
+    they were. The model is used in eval mode and left in the mode it was in.
     """
-    if start is not None:
-        fill(model, start, generator)
-    parameters = [p for p in model.parameters() if p.requires_grad]
-    weights = [p for p in parameters if p.ndim >= 2]
-    if not weights:
-        raise ValueError("model must have trainable weights of two or more dimensions; it has none.")
     draw = batch if callable(batch) else lambda generator: batch
-    velocities, history, training = [0.0] * len(weights), [], model.training
-    model.eval()
-    try:
+    with restored_on_error(model), in_eval_mode(model):
+        if start is not None:
+            fill(model, start, generator)
+        parameters = [p for p in model.parameters() if p.requires_grad]
+        weights = [p for p in parameters if p.ndim >= 2]
+        if not weights:
+            raise ValueError("model must have trainable weights of two or more dimensions; it has none.")
+        velocities, history = [0.0] * len(weights), []
         for step in range(steps + 1):
             x, y = (tensor.to(weights[0].device) for tensor in draw(generator))
             x = x.to(weights[0].dtype) if x.is_floating_point() else x
-            gq = quotient(loss(model(x), y), parameters, eps)
+            gq = quotient(_loss(model, loss, x, y), parameters, eps)
             if not gq.isfinite():
                 raise ValueError(
                     f"the gradient quotient is {gq.item()} at step {step}: data, loss or weights are not finite."
                 )
             history.append(gq.detach())
             if step < steps:
-                _move_norms(weights, torch.autograd.grad(gq, weights), velocities, lr, momentum)
-    finally:
-        model.train(training)
+                _move_norms(weights, _gradients(gq, weights), velocities, lr, momentum)
     return torch.stack(history)
+
+
+def _loss(model: nn.Module, loss: Callable[[Tensor, Tensor], Tensor], x: Tensor, y: Tensor) -> Tensor:
+    """The loss of a batch, from operations whose third derivatives exist and are right."""
+    with WrittenOut(), sdpa_kernel(SDPBackend.MATH):  # attention's fused kernels have no second derivative
+        value = loss(model(x), y)
+    if not isinstance(value, Tensor) or value.numel() != 1:
+        got = f"shape {tuple(value.shape)}" if isinstance(value, Tensor) else type(value).__name__
+        raise ValueError(f"loss must return one number, a tensor with a single element; got {got}.")
+    if not value.requires_grad:
+        raise ValueError("loss must depend on the model's trainable parameters; it does not.")
+    return value
 
 
 @torch.no_grad()

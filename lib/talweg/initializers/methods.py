@@ -39,8 +39,9 @@ def initialize(
     "delta_orthogonal" makes dense layers orthogonal. `skip`: names of modules or parameters to leave alone.
 
     ValueError: an unknown method or option (with the nearest name), a model without weight layers, weights whose fans
-    are unknown (LSTM, bare parameters), a shape that the method cannot serve. All this is seen before anything is
-    written; only "lsuv" and "metainit" meet bad data, or a dead layer, on their way.
+    are unknown (LSTM, bare parameters) or that cannot be kept (pruned, empty, complex, on the meta device), a shape that
+    the method cannot serve. The model is then left as it was, also where "lsuv" and "metainit" meet bad data, or a dead
+    layer, on their way.
     """
     if one_of("method", method, METHODS) in TENSOR_METHODS:
         return fill(model, method, generator, skip=skip, **options)

@@ -71,12 +71,12 @@ def _haar(like: Tensor, rows: int, columns: int, gain: float, generator: Generat
     By QR of a Gaussian matrix. QR alone is not uniform; multiplying by the signs of R's diagonal makes it so (Mezzadri
     2007, arXiv:math-ph/0609050).
     """
-    gaussian = like.new_empty((rows, columns), dtype=_factored_dtype(like.dtype)).normal_(0, 1, generator=generator)
+    gaussian = like.new_empty((rows, columns), dtype=factored_dtype(like.dtype)).normal_(0, 1, generator=generator)
     q, r = torch.linalg.qr(gaussian.T if rows < columns else gaussian)
     q *= gain * r.diagonal().sign()
     return q.T if rows < columns else q
 
 
-def _factored_dtype(dtype: torch.dtype) -> torch.dtype:
+def factored_dtype(dtype: torch.dtype) -> torch.dtype:
     """LAPACK knows float32 and float64; half precision is factored in float32 and rounded afterwards."""
     return dtype if dtype in (torch.float32, torch.float64) else torch.float32

@@ -8,18 +8,20 @@ import torch
 from torch import Tensor
 
 from talweg.initializers.fans import checked_matrix
+from talweg.initializers.orthogonal import factored_dtype
 
 
 @torch.no_grad()
 def singular_values(weight: Tensor) -> Tensor:
     """The singular values of a weight read as a matrix (out, in · receptive field), largest first; min(out, in) of them.
 
-    ValueError below two dimensions or for values that are not finite.
+    Half precision is decomposed in float32, because LAPACK knows no other. ValueError below two dimensions or for values
+    that are not finite.
     """
     matrix = checked_matrix(weight).detach().flatten(1)
     if not matrix.isfinite().all():
         raise ValueError("weight must be finite; it holds NaN or infinite values.")
-    return torch.linalg.svdvals(matrix)
+    return torch.linalg.svdvals(matrix.to(factored_dtype(matrix.dtype)))
 
 
 def spectral_norm(weight: Tensor) -> float:

@@ -1,0 +1,159 @@
+"""PyTorch's fused operations written out in elementary ones, where higher derivatives are taken.
+
+`layer_norm`, `group_norm` and `batch_norm` by the batch have right first and second derivatives, but wrong third ones
+(pytorch/pytorch#175754, #186256); those of `_weight_norm` are wrong from the second on. Nothing says so: autograd just
+returns other numbers. Written out, each derivative follows from the chain rule. (`hardsigmoid` has no second one.)
+
+    with WrittenOut():
+        loss = cross_entropy(model(x), y)   # whatever is differentiated afterwards, and however often, is right
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+from torch.overrides import TorchFunctionMode
+
+from talweg.normalization import standardize
+
+
+class WrittenOut(TorchFunctionMode):
+    """While it is active, these operations are computed from elementary ones, with the same values to rounding."""
+
+    def __torch_function__(self, func: Callable, types: Sequence, args: tuple = (), kwargs: dict | None = None):
+        return _WRITTEN_OUT.get(func, func)(*args, **(kwargs or {}))
+
+
+def refuse_fused(value: Tensor) -> None:
+    """ValueError if a value's graph holds a fused normalization, so that its third derivatives would be wrong."""
+    found, waiting = set(), [value.grad_fn]
+    while waiting:
+        node = waiting.pop()
+        if node is None or node in found:
+            continue
+        if node.name().startswith(_FUSED):
+            raise ValueError(
+                f"loss must be computed within `with talweg.written_out.WrittenOut():`, because it contains {node.name()}, "
+                "a fused normalization whose higher derivatives are wrong in PyTorch."
+            )
+        found.add(node)
+        waiting.extend(following for following, _ in node.next_functions)
+
+
+def layer_norm(
+    input: Tensor,
+    normalized_shape: Sequence[int],
+    weight: Tensor | None = None,
+    bias: Tensor | None = None,
+    eps: float = 1e-5,
+    cudnn_enable: bool = True,
+) -> Tensor:
+    over = _last_axes(normalized_shape)
+    x = standardize(input, input.mean(over, keepdim=True), input.var(over, correction=0, keepdim=True), eps)
+    return _scaled_and_shifted(x, weight, bias)
+
+
+def rms_norm(
+    input: Tensor, normalized_shape: Sequence[int], weight: Tensor | None = None, eps: float | None = None
+) -> Tensor:
+    eps = torch.finfo(input.dtype).eps if eps is None else eps
+    mean_square = input.square().mean(_last_axes(normalized_shape), keepdim=True)
+    return _scaled_and_shifted(input / torch.sqrt(mean_square + eps), weight, None)
+
+
+def group_norm(
+    input: Tensor,
+    num_groups: int,
+    weight: Tensor | None = None,
+    bias: Tensor | None = None,
+    eps: float = 1e-5,
+    cudnn_enabled: bool = True,
+) -> Tensor:
+    groups = input.reshape(len(input), num_groups, -1)
+    x = standardize(groups, groups.mean(-1, keepdim=True), groups.var(-1, correction=0, keepdim=True), eps)
+    return _scaled_and_shifted(x.reshape(input.shape), _by_channel(weight, input), _by_channel(bias, input))
+
+
+def batch_norm(
+    input: Tensor,
+    running_mean: Tensor | None,
+    running_var: Tensor | None,
+    weight: Tensor | None = None,
+    bias: Tensor | None = None,
+    training: bool = False,
+    momentum: float = 0.1,
+    eps: float = 1e-5,
+) -> Tensor:
+    if training:
+        if running_mean is not None:
+            with torch.no_grad():  # for what it does to the running statistics
+                F.batch_norm(input, running_mean, running_var, None, None, True, momentum, eps)
+        over = [0, *range(2, input.ndim)]
+        mean, variance = input.mean(over), input.var(over, correction=0)
+    else:
+        mean, variance = running_mean, running_var
+    x = standardize(input, _by_channel(mean, input), _by_channel(variance, input), eps)
+    return _scaled_and_shifted(x, _by_channel(weight, input), _by_channel(bias, input))
+
+
+def instance_norm(
+    input: Tensor,
+    running_mean: Tensor | None = None,
+    running_var: Tensor | None = None,
+    weight: Tensor | None = None,
+    bias: Tensor | None = None,
+    use_input_stats: bool = True,
+    momentum: float = 0.1,
+    eps: float = 1e-5,
+) -> Tensor:
+    if not use_input_stats:
+        return batch_norm(input, running_mean, running_var, weight, bias, False, momentum, eps)
+    if running_mean is not None:
+        with torch.no_grad():  # for what it does to the running statistics
+            F.instance_norm(input, running_mean, running_var, None, None, True, momentum, eps)
+    return group_norm(input, input.shape[1], weight, bias, eps)
+
+
+def weight_norm(v: Tensor, g: Tensor, dim: int = 0) -> Tensor:
+    """g v/‖v‖, with a norm for each index along axis `dim`, or one of all entries for -1."""
+    over = [axis for axis in range(v.ndim) if axis != dim]
+    return v * (g / torch.sqrt(v.square().sum(over, keepdim=True)))
+
+
+def hardsigmoid(input: Tensor, inplace: bool = False) -> Tensor:
+    return F.hardtanh(input + 3, 0, 6) / 6
+
+
+def _scaled_and_shifted(x: Tensor, weight: Tensor | None, bias: Tensor | None) -> Tensor:
+    x = x if weight is None else x * weight
+    return x if bias is None else x + bias
+
+
+def _by_channel(values: Tensor | None, x: Tensor) -> Tensor | None:
+    return None if values is None else values.view(1, -1, *[1] * (x.ndim - 2))
+
+
+def _last_axes(shape: Sequence[int]) -> list[int]:
+    return list(range(-len(shape), 0))
+
+
+# Names of their nodes in autograd's graph, on CPU and GPU
+_FUSED = (
+    *("NativeLayerNorm", "FusedRmsNorm", "NativeGroupNorm", "NativeBatchNorm", "CudnnBatchNorm", "MiopenBatchNorm"),
+    "WeightNormInterface",
+)
+_WRITTEN_OUT: dict[Callable, Callable] = {
+    F.layer_norm: layer_norm,
+    torch.layer_norm: layer_norm,
+    F.rms_norm: rms_norm,
+    torch.rms_norm: rms_norm,
+    F.group_norm: group_norm,
+    torch.group_norm: group_norm,
+    F.batch_norm: batch_norm,
+    F.instance_norm: instance_norm,
+    F.hardsigmoid: hardsigmoid,
+    torch._weight_norm: weight_norm,
+}
