@@ -78,7 +78,7 @@ def metainit_(
     from talweg.initializers.methods import initialize
 
     draw = batch if callable(batch) else lambda generator: batch
-    with restored_on_error(model), in_eval_mode(model):
+    with torch.enable_grad(), restored_on_error(model), in_eval_mode(model):
         if start is not None:
             initialize(model, start, generator)
         parameters = [p for p in model.parameters() if p.requires_grad]
