@@ -181,7 +181,7 @@ def _sampled(wavelet: str, scale: float) -> numpy.ndarray:
 
 
 def _on_interval(wavelet: str, end: float, half: int) -> numpy.ndarray:
-    """PyWavelets' ψ at 2 · half + 1 equally spaced points from -end to end."""
+    """PyWavelets' ψ at 2 · half + 1 equally spaced points from -end to end, which it keeps in single precision."""
     import pywt
 
     continuous = pywt.ContinuousWavelet(wavelet)

@@ -59,7 +59,7 @@ def test_the_third_derivative_is_the_difference_of_second_ones(name):
         return found
 
     h = 1e-5
-    (first, second, third), above, below = derivatives(0.0), derivatives(h), derivatives(-h)
+    (_, second, third), above, below = derivatives(0.0), derivatives(h), derivatives(-h)
     assert second == pytest.approx((above[0] - below[0]) / (2 * h), rel=1e-5, abs=1e-6)
     assert third == pytest.approx((above[1] - below[1]) / (2 * h), rel=1e-5, abs=1e-6)
 

@@ -77,7 +77,7 @@ def metainit_(
     they were. The model is used in eval mode and left in the mode it was in.
     """
     draw = batch if callable(batch) else lambda generator: batch
-    with restored_on_error(model), in_eval_mode(model):
+    with torch.enable_grad(), restored_on_error(model), in_eval_mode(model):
         if start is not None:
             fill(model, start, generator)
         parameters = [p for p in model.parameters() if p.requires_grad]

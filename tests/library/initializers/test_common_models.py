@@ -188,7 +188,10 @@ def test_signals_keep_the_statistics_of_a_module_under_two_names():
             lambda: initialize(MLP((4, 3)), "lsuv", data=torch.ones(2, 4).long()),
             "integers for a model with an embedding",
         ),
-        (lambda: initialize(nn.Embedding(4, 3), "lsuv", data=torch.ones(2, 4) + 1j), "data must be"),
+        (
+            lambda: initialize(nn.Sequential(nn.Embedding(4, 3), nn.Linear(3, 3)), "lsuv", data=torch.ones(2, 4) + 1j),
+            "data must be",
+        ),
     ],
 )
 def test_bad_input_is_named(call, message):
