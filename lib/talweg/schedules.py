@@ -7,7 +7,9 @@ scheduler. They are pure: the same t gives the same factor, whatever was asked b
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
 
 import torch
 
@@ -111,6 +113,28 @@ def warmup_stable_decay(
 def scheduler(optimizer: torch.optim.Optimizer, schedule: Schedule) -> torch.optim.lr_scheduler.LambdaLR:
     """A torch scheduler: call its `step()` after each `optimizer.step()`; update t then has lr · schedule(t)."""
     return torch.optim.lr_scheduler.LambdaLR(optimizer, lambda updates: schedule(updates + 1))
+
+
+@contextmanager
+def scheduled(optimizer: Any, schedule: Schedule | None) -> Iterator[Callable[[int], None]]:
+    """Gives a function that sets every group's lr to lr · schedule(t); at the end, also by an error, lr is as before.
+
+    optimizer: anything with `param_groups`. None: nothing is changed.
+    """
+    rates = [group.get("lr") for group in optimizer.param_groups]
+
+    def set_rates(t: int) -> None:
+        if schedule is not None:
+            factor = schedule(t)
+            for group, lr in zip(optimizer.param_groups, rates, strict=True):
+                group["lr"] = lr * factor
+
+    try:
+        yield set_rates
+    finally:
+        if schedule is not None:
+            for group, lr in zip(optimizer.param_groups, rates, strict=True):
+                group["lr"] = lr
 
 
 SHAPES: dict[str, Schedule] = {

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 
+from talweg.optimizers.hyperparameters import flag, number, pair
 from talweg.optimizers.rule import Rule
+from talweg.optimizers.weight_decay import decoupled
 
 
 class Adafactor(Rule):
@@ -14,7 +18,7 @@ class Adafactor(Rule):
     V̂ = R Cᵀ / mean R;   U = g / √V̂;   U ← U / max(1, RMS(U) / d)
     ρ = min(η, 1 / √t);   θ ← θ - η λ θ - max(ε₂, RMS(θ)) ρ U
 
-    η = lr (the paper's 10⁻²), decay = 0.8, (ε₁, ε₂) = eps, d = clip, λ = weight_decay (decoupled; not in the paper).
+    η = lr (the paper's 10⁻²), decay = 0.8, (ε₁, ε₂) = eps, d = clip (∞: no clipping), λ = weight_decay (decoupled; not in the paper).
     relative_step=False: ρ = η. scale_parameter=False: 1 in place of max(ε₂, RMS(θ)). Vectors, and everything with
     factored=False, keep the whole V ← β V + (1 - β)(g² + ε₁). Means where the paper has sums: the same V̂.
 
@@ -23,21 +27,23 @@ class Adafactor(Rule):
     matrices and vectors, another on convolutions. State: R and C, or V.
     """
 
-    defaults = dict(
-        lr=1e-2, decay=0.8, eps=(1e-30, 1e-3), clip=1.0, weight_decay=0.0,
-        relative_step=True, scale_parameter=True, factored=True,
-    )  # fmt: skip
+    lr: float = number(1e-2, low=0)
+    decay: float = number(0.8, low=0)
+    eps: tuple[float, float] = pair(1e-30, 1e-3, low=0)
+    clip: float = number(1.0, above=0, high=math.inf)
+    weight_decay: float = number(0.0, low=0)
+    relative_step: bool = flag(True)
+    scale_parameter: bool = flag(True)
+    factored: bool = flag(True)
+    buffers = ("R", "C", "V")
     foreach = False
     elementwise = False
 
-    def update(
-        self, theta, g, R, C, V, *, t, lr, decay, eps, clip, weight_decay, relative_step, scale_parameter, factored
-    ):  # fmt: skip
+    def update(self, theta, g, R, C, V, *, t, lr, decay, eps, clip, weight_decay, relative_step, scale_parameter, **_):
         eps1, eps2 = eps
         rho = min(lr, t**-0.5) if relative_step else lr
         step = rho * max(eps2, _rms(theta)) if scale_parameter else rho
-        if weight_decay:
-            theta.mul_(1 - lr * weight_decay)
+        decoupled(theta, lr, weight_decay)
         if R is None:
             V.lerp_(g.square().add_(eps1), t**-decay)
             U = V.rsqrt().mul_(g)
@@ -56,10 +62,6 @@ class Adafactor(Rule):
             shape = {"R": (rows, 1), "C": (1, columns)}.get(name)
             return theta.new_zeros(shape) if shape else None
         return super().start(name, theta) if name == "V" else None
-
-    def check(self, clip, **_):
-        if not clip > 0:
-            raise ValueError(f"Adafactor: clip must be positive (math.inf: no clipping); got {clip!r}.")
 
 
 def _rms(x: torch.Tensor) -> float:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import torch
 
-from talweg.optimizers import kernels
+from talweg.optimizers.hyperparameters import number
 from talweg.optimizers.rule import Rule
+from talweg.optimizers.weight_decay import coupled
 
 
 class Adagrad(Rule):
@@ -17,17 +18,17 @@ class Adagrad(Rule):
     State: s, one tensor per parameter.
     """
 
-    defaults = dict(lr=1e-2, lr_decay=0.0, weight_decay=0.0, initial_accumulator_value=0.0, eps=1e-10)
-    one_kernel = True
+    lr: float = number(1e-2, low=0)
+    lr_decay: float = number(0.0, low=0)
+    weight_decay: float = number(0.0, low=0)
+    initial_accumulator_value: float = number(0.0, low=0)
+    eps: float = number(1e-10, low=0)
+    buffers = ("s",)
 
-    def update(self, theta, g, s, *, t, lr, lr_decay, weight_decay, initial_accumulator_value, eps):
-        if weight_decay:
-            g = g.add(theta, alpha=weight_decay)
+    def update(self, theta, g, s, *, t, lr, lr_decay, weight_decay, eps, **_):
+        g = coupled(g, theta, weight_decay)
         s.addcmul_(g, g)
         theta.addcdiv_(g, s.sqrt().add_(eps), value=-lr / (1 + (t - 1) * lr_decay))
-
-    def fused(self, theta, g, s, *, t, lr, lr_decay, weight_decay, initial_accumulator_value, eps):
-        kernels.adagrad(theta, g, s, t=t, lr=lr, lr_decay=lr_decay, weight_decay=weight_decay, eps=eps)
 
     def start(self, name, theta, initial_accumulator_value, **_):
         return torch.full_like(theta, initial_accumulator_value, memory_format=torch.preserve_format)

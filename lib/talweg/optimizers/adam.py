@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from talweg.optimizers import kernels
+from talweg.optimizers.hyperparameters import number, pair
 from talweg.optimizers.rule import Rule
+from talweg.optimizers.weight_decay import coupled, decoupled
 
 
 class Adam(Rule):
@@ -16,20 +17,19 @@ class Adam(Rule):
     State: m and v, two tensors per parameter.
     """
 
-    defaults = dict(lr=1e-3, betas=(0.9, 0.999), eps=1e-8, weight_decay=0.0)
-    one_kernel = True
+    lr: float = number(1e-3, low=0)
+    betas: tuple[float, float] = pair(0.9, 0.999, low=0, below=1)
+    eps: float = number(1e-8, low=0)
+    weight_decay: float = number(0.0, low=0)
+    buffers = ("m", "v")
 
     def update(self, theta, g, m, v, *, t, lr, betas, eps, weight_decay):
-        if weight_decay:
-            g = g.add(theta, alpha=weight_decay)
+        g = coupled(g, theta, weight_decay)
         beta1, beta2 = betas
         m.lerp_(g, 1 - beta1)
         v.mul_(beta2).addcmul_(g, g, value=1 - beta2)
         root = v.sqrt().div_((1 - beta2**t) ** 0.5).add_(eps)
         theta.addcdiv_(m, root, value=-lr / (1 - beta1**t))
-
-    def fused(self, theta, g, m, v, **hyperparameters):
-        kernels.adam(theta, g, m, v, **hyperparameters)
 
 
 class AdamW(Adam):
@@ -38,17 +38,14 @@ class AdamW(Adam):
     θ ← θ - η λ θ, then Adam's step with the gradient alone. State: m and v, two tensors per parameter.
     """
 
-    defaults = dict(lr=1e-3, betas=(0.9, 0.999), eps=1e-8, weight_decay=1e-2)
+    weight_decay: float = number(1e-2, low=0)
 
     def update(self, theta, g, m, v, *, t, lr, betas, eps, weight_decay):
-        theta.mul_(1 - lr * weight_decay)
+        decoupled(theta, lr, weight_decay)
         Adam.update(self, theta, g, m, v, t=t, lr=lr, betas=betas, eps=eps, weight_decay=0)
 
-    def fused(self, theta, g, m, v, **hyperparameters):
-        kernels.adam(theta, g, m, v, decoupled=True, **hyperparameters)
 
-
-class AMSGrad(Rule):
+class AMSGrad(Adam):
     """Adam whose denominator never shrinks (Reddi, Kale & Kumar 2018, arXiv:1904.09237).
 
     v̄ ← max(v̄, v);   θ ← θ - η m̂ / (√(v̄ / (1 - β₂ᵗ)) + ε)
@@ -57,18 +54,13 @@ class AMSGrad(Rule):
     State: m, v and v̄, three tensors per parameter.
     """
 
-    defaults = Adam.defaults
-    one_kernel = True
+    buffers = ("m", "v", "v_max")
 
     def update(self, theta, g, m, v, v_max, *, t, lr, betas, eps, weight_decay):
-        if weight_decay:
-            g = g.add(theta, alpha=weight_decay)
+        g = coupled(g, theta, weight_decay)
         beta1, beta2 = betas
         m.lerp_(g, 1 - beta1)
         v.mul_(beta2).addcmul_(g, g, value=1 - beta2)
         v_max.clamp_min_(v)  # the larger of both
         root = v_max.sqrt().div_((1 - beta2**t) ** 0.5).add_(eps)
         theta.addcdiv_(m, root, value=-lr / (1 - beta1**t))
-
-    def fused(self, theta, g, m, v, v_max, **hyperparameters):
-        kernels.adam(theta, g, m, v, v_max, **hyperparameters)

@@ -2,18 +2,9 @@
 
 from __future__ import annotations
 
-from talweg.optimizers import kernels
+from talweg.optimizers.hyperparameters import flag, number, pair
 from talweg.optimizers.rule import Rule
-
-
-def decayed(theta, g, lr: float, weight_decay: float, decoupled: bool):
-    """Weight decay in either manner; returns the gradient to go on with."""
-    if not weight_decay:
-        return g
-    if decoupled:
-        theta.mul_(1 - lr * weight_decay)
-        return g
-    return g.add(theta, alpha=weight_decay)
+from talweg.optimizers.weight_decay import either
 
 
 class NAdam(Rule):
@@ -26,29 +17,25 @@ class NAdam(Rule):
     As torch.optim.NAdam; timm's differs. State: m and v, two tensors per parameter, and the number πₜ.
     """
 
-    defaults = dict(
-        lr=2e-3, betas=(0.9, 0.999), eps=1e-8, weight_decay=0.0, momentum_decay=4e-3, decoupled_weight_decay=False
-    )
+    lr: float = number(2e-3, low=0)
+    betas: tuple[float, float] = pair(0.9, 0.999, low=0, below=1)
+    eps: float = number(1e-8, low=0)
+    weight_decay: float = number(0.0, low=0)
+    momentum_decay: float = number(4e-3, low=0)
+    decoupled_weight_decay: bool = flag(False)
+    buffers = ("m", "v")
     numbers = dict(pi=1.0)
 
     def update(
         self, theta, g, m, v, *, t, pi, lr, betas, eps, weight_decay, momentum_decay, decoupled_weight_decay
     ):  # fmt: skip
-        g = decayed(theta, g, lr, weight_decay, decoupled_weight_decay)
+        g = either(theta, g, lr, weight_decay, decoupled_weight_decay)
         beta1, beta2 = betas
         pi, of_m, of_g = self.shares(t, pi, beta1, momentum_decay)
         m.lerp_(g, 1 - beta1)
         v.mul_(beta2).addcmul_(g, g, value=1 - beta2)
         root = v.sqrt().div_((1 - beta2**t) ** 0.5).add_(eps)
         theta.addcdiv_(m, root, value=-lr * of_m).addcdiv_(g, root, value=-lr * of_g)
-        return dict(pi=pi)
-
-    def fused(self, theta, g, m, v, *, t, pi, lr, betas, eps, momentum_decay, weight_decay, decoupled_weight_decay):
-        g = decayed(theta, g, lr, weight_decay, decoupled_weight_decay)
-        pi, of_m, of_g = self.shares(t, pi, betas[0], momentum_decay)
-        kernels.adam(theta, g, m, v, t=t, lr=lr * of_m * (1 - betas[0] ** t), betas=betas, eps=eps)
-        correction = (1 - betas[1] ** t) ** 0.5
-        theta.addcdiv_(g, v.sqrt().add_(eps * correction), value=-lr * correction * of_g)
         return dict(pi=pi)
 
     def shares(self, t: int, pi: float, beta1: float, momentum_decay: float) -> tuple[float, float, float]:
@@ -69,11 +56,15 @@ class RAdam(Rule):
     weight_decay is an L2 penalty, or decoupled with decoupled_weight_decay=True. State: m and v.
     """
 
-    defaults = dict(lr=1e-3, betas=(0.9, 0.999), eps=1e-8, weight_decay=0.0, decoupled_weight_decay=False)
-    one_kernel = True
+    lr: float = number(1e-3, low=0)
+    betas: tuple[float, float] = pair(0.9, 0.999, low=0, below=1)
+    eps: float = number(1e-8, low=0)
+    weight_decay: float = number(0.0, low=0)
+    decoupled_weight_decay: bool = flag(False)
+    buffers = ("m", "v")
 
     def update(self, theta, g, m, v, *, t, lr, betas, eps, weight_decay, decoupled_weight_decay):
-        g = decayed(theta, g, lr, weight_decay, decoupled_weight_decay)
+        g = either(theta, g, lr, weight_decay, decoupled_weight_decay)
         beta1, beta2 = betas
         m.lerp_(g, 1 - beta1)
         v.mul_(beta2).addcmul_(g, g, value=1 - beta2)
@@ -91,15 +82,6 @@ class RAdam(Rule):
             return None
         return ((rho - 4) * (rho - 2) * rho_inf / ((rho_inf - 4) * (rho_inf - 2) * rho)) ** 0.5
 
-    def fused(self, theta, g, m, v, *, t, lr, betas, eps, weight_decay, decoupled_weight_decay):
-        r = self.rectification(t, betas[1])
-        if r is None:
-            return NotImplemented
-        if decoupled_weight_decay:
-            g, weight_decay = decayed(theta, g, lr, weight_decay, True), 0.0
-        eps = eps / (1 - betas[1] ** t) ** 0.5
-        kernels.adam(theta, g, m, v, t=t, lr=lr * r, betas=betas, eps=eps, weight_decay=weight_decay)
-
 
 class AdaBelief(Rule):
     """Adam with the variance of g about its prediction m for v (Zhuang et al. 2020, arXiv:2010.07468, Alg. 2).
@@ -110,14 +92,19 @@ class AdaBelief(Rule):
     without its rectification. weight_decay is decoupled by default, as there. State: m and s.
     """
 
-    defaults = dict(lr=1e-3, betas=(0.9, 0.999), eps=1e-16, weight_decay=0.0, decoupled_weight_decay=True)
+    lr: float = number(1e-3, low=0)
+    betas: tuple[float, float] = pair(0.9, 0.999, low=0, below=1)
+    eps: float = number(1e-16, low=0)
+    weight_decay: float = number(0.0, low=0)
+    decoupled_weight_decay: bool = flag(True)
+    buffers = ("m", "s")
 
     def update(self, theta, g, m, s, *, t, lr, betas, eps, weight_decay, decoupled_weight_decay):
-        g = decayed(theta, g, lr, weight_decay, decoupled_weight_decay)
+        g = either(theta, g, lr, weight_decay, decoupled_weight_decay)
         beta1, beta2 = betas
         m.lerp_(g, 1 - beta1)
         residual = g.sub(m)
         s.mul_(beta2).addcmul_(residual, residual, value=1 - beta2).add_(eps)
-        # √ŝ + ε, times √(1 - β₂ᵗ) above and below: one pass over memory less
+        # Numerator and denominator are both multiplied by √(1 - β₂ᵗ), which saves one pass over memory.
         correction = (1 - beta2**t) ** 0.5
         theta.addcdiv_(m, s.sqrt().add_(eps * correction), value=-lr * correction / (1 - beta1**t))

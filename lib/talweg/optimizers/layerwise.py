@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import math
-
 import torch
 
-from talweg.optimizers import kernels
+from talweg.optimizers.hyperparameters import number, pair
 from talweg.optimizers.rule import Rule
 from talweg.optimizers.tensors import Tensors
+from talweg.optimizers.weight_decay import coupled
 
 
 class LARS(Rule):
@@ -21,24 +20,21 @@ class LARS(Rule):
     (biases, normalization) makes that group plain SGD: q = 1. State: m, one tensor per parameter, if μ > 0.
     """
 
-    defaults = dict(lr=1.0, momentum=0.9, weight_decay=0.0, trust=1e-3, eps=0.0)
+    lr: float = number(1.0, low=0)
+    momentum: float = number(0.9, low=0)
+    weight_decay: float = number(0.0, low=0)
+    trust: float | None = number(1e-3, low=0, optional=True)
+    eps: float = number(0.0, low=0)
+    buffers = ("m",)
     elementwise = False
 
-    def update(self, theta, g, m, *, lr, momentum, weight_decay, trust, eps):
-        step = g.add(theta, alpha=weight_decay) if weight_decay else g
+    def update(self, theta, g, m, *, lr, momentum, weight_decay, trust, eps, **_):
+        step = coupled(g, theta, weight_decay)
         if trust is not None:
             step = step.mul(Tensors(list(self.rates(theta, g, weight_decay, trust, eps).unbind())))
         if momentum:
             step = m.mul_(momentum).add_(step)
         theta.add_(step, alpha=-lr)
-
-    def fused(self, theta, g, m, *, lr, momentum, weight_decay, trust, eps):
-        if trust is None or not momentum or theta.list[0].is_cuda:
-            return NotImplemented
-        rates = self.rates(theta, g, weight_decay, trust, eps).tolist()
-        for q, *layer in zip(rates, theta.list, g.list, m.list, strict=True):  # SGD with 1 - q for its dampening
-            one = [Tensors([tensor]) for tensor in layer]
-            kernels.sgd(*one, lr=lr, momentum=momentum, dampening=1 - q, weight_decay=weight_decay)
 
     def rates(self, theta: Tensors, g: Tensors, weight_decay: float, trust: float, eps: float) -> torch.Tensor:
         """q of every layer."""
@@ -46,12 +42,8 @@ class LARS(Rule):
         denominator = g_norm + weight_decay * theta_norm if weight_decay else g_norm
         return _ratio(trust * theta_norm, denominator + eps if eps else denominator, g_norm)
 
-    def needs(self, momentum, **_):
-        return momentum != 0
-
-    def check(self, trust, **_):
-        if trust is not None and not 0 <= trust < math.inf:
-            raise ValueError(f"LARS: trust must lie in [0, inf), or be None for plain SGD; got {trust!r}.")
+    def needed(self, momentum, **_):
+        return self.buffers if momentum else ()
 
 
 class LAMB(Rule):
@@ -63,7 +55,11 @@ class LAMB(Rule):
     `max_grad_norm=None`). State: m and v, two tensors per parameter.
     """
 
-    defaults = dict(lr=1e-3, betas=(0.9, 0.999), eps=1e-6, weight_decay=0.01)
+    lr: float = number(1e-3, low=0)
+    betas: tuple[float, float] = pair(0.9, 0.999, low=0, below=1)
+    eps: float = number(1e-6, low=0)
+    weight_decay: float = number(0.01, low=0)
+    buffers = ("m", "v")
     elementwise = False
 
     def update(self, theta, g, m, v, *, t, lr, betas, eps, weight_decay):
@@ -72,13 +68,9 @@ class LAMB(Rule):
         v.mul_(beta2).addcmul_(g, g, value=1 - beta2)
         self.scaled(theta, m.div(v.sqrt().div_((1 - beta2**t) ** 0.5).add_(eps)).div_(1 - beta1**t), lr, weight_decay)
 
-    def fused(self, theta, g, m, v, *, t, lr, betas, eps, weight_decay):
-        self.scaled(theta, kernels.adam_direction(g, m, v, t=t, betas=betas, eps=eps), lr, weight_decay)
-
     def scaled(self, theta: Tensors, r: Tensors, lr: float, weight_decay: float) -> None:
         """The step, given Adam's direction r."""
-        if weight_decay:
-            r.add_(theta, alpha=weight_decay)
+        r = coupled(r, theta, weight_decay)
         r_norm = _norms(r)
         ratio = _ratio(_norms(theta), r_norm, r_norm)
         theta.add_(r.mul_(Tensors(list(ratio.unbind()))), alpha=-lr)

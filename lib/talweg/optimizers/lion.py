@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from talweg.optimizers import kernels
+from talweg.optimizers.hyperparameters import number, pair
 from talweg.optimizers.rule import Rule
+from talweg.optimizers.weight_decay import decoupled
 
 
 class Lion(Rule):
@@ -15,17 +16,14 @@ class Lion(Rule):
     by η, hence a smaller lr and a larger weight_decay λ than with AdamW. State: m, one tensor per parameter.
     """
 
-    defaults = dict(lr=1e-4, betas=(0.9, 0.99), weight_decay=0.0)
+    lr: float = number(1e-4, low=0)
+    betas: tuple[float, float] = pair(0.9, 0.99, low=0, below=1)
+    weight_decay: float = number(0.0, low=0)
+    buffers = ("m",)
 
-    def update(self, theta, g, m, *, lr, betas, weight_decay):
+    def update(self, theta, g, m, *, lr, betas, weight_decay, **_):
         beta1, beta2 = betas
         c = m.lerp(g, 1 - beta1)
-        if weight_decay:
-            theta.mul_(1 - lr * weight_decay)
+        decoupled(theta, lr, weight_decay)
         theta.add_(c.sign_(), alpha=-lr)
         m.lerp_(g, 1 - beta2)
-
-    def fused(self, theta, g, m, *, lr, betas, weight_decay):
-        c = m.lerp(g, 1 - betas[0])
-        kernels.sgd(theta, c.sign_(), lr=lr, weight_decay=weight_decay)
-        m.lerp_(g, 1 - betas[1])

@@ -8,9 +8,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from talweg.arguments import one_of, positive_int
 from talweg.optimizers.adam import AdamW
+from talweg.optimizers.hyperparameters import choice, flag, number, pair, whole
 from talweg.optimizers.rule import Rule
+from talweg.optimizers.weight_decay import decoupled
 
 COEFFICIENTS = (3.4445, -4.7750, 2.0315)  # steepest at zero; singular values end in about [0.7, 1.2], not at 1
 
@@ -30,29 +31,37 @@ class Muon(Rule):
     State: M, one tensor per matrix; m and v in AdamW groups.
     """
 
-    defaults = dict(
-        lr=0.02, momentum=0.95, nesterov=True, weight_decay=0.0, iterations=5, scale="original",
-        adamw=False, betas=(0.9, 0.95), eps=1e-10,
-    )  # fmt: skip
+    lr: float = number(0.02, low=0)
+    momentum: float = number(0.95, low=0, below=1)
+    nesterov: bool = flag(True)
+    weight_decay: float = number(0.0, low=0)
+    iterations: int = whole(5, low=1)
+    scale: str = choice("original", ("original", "rms"))
+    adamw: bool = flag(False)
+    betas: tuple[float, float] = pair(0.9, 0.95, low=0, below=1)
+    eps: float = number(1e-10, low=0)
+    buffers = ("m", "v")
     elementwise = False
 
-    def update(
-        self, theta, g, m, v, *, t, lr, momentum, nesterov, weight_decay, iterations, scale, adamw, betas, eps
-    ):  # fmt: skip
+    def update(self, theta, g, m, v, *, adamw, t, lr, betas, eps, weight_decay, **matrix):
         if adamw:
-            return AdamW.update(self, theta, g, m, v, t=t, lr=lr, betas=betas, eps=eps, weight_decay=weight_decay)
+            AdamW.update(self, theta, g, m, v, t=t, lr=lr, betas=betas, eps=eps, weight_decay=weight_decay)
+        else:
+            self.update_matrices(theta, g, m, lr=lr, weight_decay=weight_decay, **matrix)
+
+    def update_matrices(self, theta, g, m, *, lr, momentum, nesterov, weight_decay, iterations, scale):
+        """Muon's own formula."""
         m.lerp_(g, 1 - momentum)
         n = g.lerp(m, momentum) if nesterov else m
-        if weight_decay:
-            theta.mul_(1 - lr * weight_decay)
+        decoupled(theta, lr, weight_decay)
         for parameter, matrix in zip(theta.list, n.list, strict=True):
             matrix = matrix.flatten(1)
             rows, columns = matrix.shape
             s = max(1, rows / columns) ** 0.5 if scale == "original" else 0.2 * max(rows, columns) ** 0.5
             parameter.add_(newton_schulz(matrix, iterations).view_as(parameter), alpha=-lr * s)
 
-    def start(self, name, theta, adamw, **_):
-        return super().start(name, theta) if name == "m" or adamw else None
+    def needed(self, adamw, **_):
+        return ("m", "v") if adamw else ("m",)
 
     @staticmethod
     def groups(params: nn.Module | Iterable[Tensor], *, lr: float = 0.02, adamw_lr: float = 3e-4) -> list[dict]:
@@ -86,12 +95,6 @@ class Muon(Rule):
                         "with adamw=True, or let Muon.groups(model) sort the parameters."
                     )
         super().add_param_group({**param_group, "params": params})
-
-    def check(self, momentum, iterations, scale, **_):
-        if momentum >= 1:
-            raise ValueError(f"Muon: momentum must lie in [0, 1); got {momentum!r}.")
-        positive_int("Muon: iterations", iterations)
-        one_of("Muon: scale", scale, ("original", "rms"))
 
 
 def newton_schulz(G: Tensor, iterations: int = 5, eps: float = 1e-7) -> Tensor:

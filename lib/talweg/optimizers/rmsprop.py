@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from talweg.optimizers import kernels
+from talweg.optimizers.hyperparameters import flag, number
 from talweg.optimizers.rule import Rule
+from talweg.optimizers.weight_decay import coupled
 
 
 class RMSprop(Rule):
@@ -17,12 +18,16 @@ class RMSprop(Rule):
     correction, so the first steps are larger by 1 / √(1 - α). State: v; a if centred; m if μ > 0.
     """
 
-    defaults = dict(lr=1e-2, alpha=0.99, eps=1e-8, weight_decay=0.0, momentum=0.0, centered=False)
-    one_kernel = True
+    lr: float = number(1e-2, low=0)
+    alpha: float = number(0.99, low=0, below=1)
+    eps: float = number(1e-8, low=0)
+    weight_decay: float = number(0.0, low=0)
+    momentum: float = number(0.0, low=0)
+    centered: bool = flag(False)
+    buffers = ("v", "a", "m")
 
-    def update(self, theta, g, v, a, m, *, lr, alpha, eps, weight_decay, momentum, centered):
-        if weight_decay:
-            g = g.add(theta, alpha=weight_decay)
+    def update(self, theta, g, v, a, m, *, lr, alpha, eps, weight_decay, momentum, centered, **_):
+        g = coupled(g, theta, weight_decay)
         v.mul_(alpha).addcmul_(g, g, value=1 - alpha)
         if centered:
             a.lerp_(g, 1 - alpha)
@@ -35,11 +40,5 @@ class RMSprop(Rule):
         else:
             theta.addcdiv_(g, root, value=-lr)
 
-    def fused(self, theta, g, v, a, m, *, lr, alpha, eps, weight_decay, momentum, centered):
-        if momentum or centered:
-            return NotImplemented
-        kernels.adam(theta, g, None, v, lr=lr, betas=(0.0, alpha), eps=eps, weight_decay=weight_decay)
-
-    def start(self, name, theta, momentum, centered, **_):
-        kept = {"v": True, "a": centered, "m": momentum != 0}
-        return super().start(name, theta) if kept[name] else None
+    def needed(self, momentum, centered, **_):
+        return ("v", *(["a"] if centered else []), *(["m"] if momentum else []))

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from talweg.optimizers.rule import Rule
+from talweg.models.norms import running_statistics_kept
+from talweg.optimizers.method import Method
 from talweg.optimizers.sgd import SGD
 
 
-class SAM(torch.optim.Optimizer):
+class SAM(Method):
     """Sharpness-aware minimization around the method `base` (Foret et al. 2021, arXiv:2010.01412, Alg. 1).
 
     ê = ρ g(θ) / ‖g(θ)‖;   θ ← a step of `base` from θ with the gradient g(θ + ê)
@@ -25,12 +25,13 @@ class SAM(torch.optim.Optimizer):
     a copy of the parameters.
     """
 
+    needs_own_pass = True
     elementwise = False
 
     def __init__(
         self,
         params: Iterable,
-        base: type[torch.optim.Optimizer] = SGD,
+        base: Callable[..., torch.optim.Optimizer] = SGD,
         rho: float = 0.05,
         adaptive: bool = False,
         **hyperparameters,
@@ -97,37 +98,25 @@ class SAM(torch.optim.Optimizer):
         directions = [g if s is None else s * g for g, s in zip(gradients, scales, strict=True)]
         return parameters, [d * (rho / norm) for d, rho in zip(directions, radii, strict=True)]
 
-    def state_dict(self) -> dict[str, Any]:
-        """The state of `base`; `rho` and `adaptive` are in the groups."""
-        return {**self.base.state_dict(), "method": f"SAM({type(self.base).__name__})"}
+    @property
+    def method(self) -> str:
+        """ "SAM(AdamW)", say."""
+        return f"SAM({type(self.base).__name__})"
 
-    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """As in torch; ValueError for the state of another method, before anything has changed."""
-        ours, given = f"SAM({type(self.base).__name__})", state_dict.get("method")
-        if given != ours:
-            raise ValueError(f"SAM: state_dict must come from {ours}; got one from {given or 'another library'}.")
-        inner = {name: value for name, value in state_dict.items() if name != "method"}
-        if isinstance(self.base, Rule):
-            inner["method"] = type(self.base).__name__
-        self.base.load_state_dict(inner)
+    def prepare(self, outputs: Callable[[], Tensor], loss: Callable[[Tensor], Tensor]) -> None:
+        """What `base` does before a step."""
+        if isinstance(self.base, Method):
+            self.base.prepare(outputs, loss)
+
+    def answer(self) -> bool:
+        """As `base`."""
+        return isinstance(self.base, Method) and self.base.answer()
+
+    def resume(self) -> None:
+        """As `base`."""
+        if isinstance(self.base, Method):
+            self.base.resume()
+
+    def _load(self, state_dict: dict[str, Any]) -> None:
+        self.base.load_state_dict({**state_dict, "method": type(self.base).__name__})
         self.param_groups, self.state = self.base.param_groups, self.base.state
-
-
-@contextmanager
-def running_statistics_kept() -> Iterator[None]:
-    """Inside, whatever modules are called, batch normalization's running statistics come out as they went in."""
-    kept: dict[nn.Module, dict[str, Tensor]] = {}
-
-    def keep(module: nn.Module, _inputs: Any) -> None:
-        if isinstance(module, nn.modules.batchnorm._NormBase) and module not in kept:
-            kept[module] = {name: buffer.clone() for name, buffer in module.named_buffers(recurse=False)}
-
-    handle = nn.modules.module.register_module_forward_pre_hook(keep)
-    try:
-        yield
-    finally:
-        handle.remove()
-        with torch.no_grad():
-            for module, buffers in kept.items():
-                for name, value in buffers.items():
-                    getattr(module, name).copy_(value)

@@ -7,8 +7,9 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from talweg.optimizers import kernels
+from talweg.optimizers.hyperparameters import number, pair
 from talweg.optimizers.rule import Rule
+from talweg.optimizers.weight_decay import coupled
 
 
 class ScheduleFree(Rule):
@@ -21,26 +22,17 @@ class ScheduleFree(Rule):
     again; `step` in between is an error. x is not stored: it is y + (1 - 1/β)(z - y).
 
     Batch normalization: its running statistics belong to y. Re-estimate them at x (`optimizer.eval()`, then
-    `torch.optim.swa_utils.update_bn(batches, model)`) before evaluating.
+    `torch.optim.swa_utils.update_bn(batches, model)`) before evaluating; `training.train` does.
     """
 
     numbers = dict(weight_sum=0.0, lr_max=0.0)
+    needs_own_pass = True
 
     def advance(self, y, d, z, *, beta, **others):
         """One step along d, given y and z; returns the new sums."""
         gamma, c, sums = self.weights(**others)
         y.lerp_(z, c).add_(d, alpha=gamma * (beta * (1 - c) - 1))  # (1 - β) z + β x, with the new z and x
         z.add_(d, alpha=-gamma)
-        return sums
-
-    def advance_fused(self, y, d, z, *, beta, **others):
-        """`advance` in two passes over memory instead of three, both by SGD's kernel."""
-        gamma, c, sums = self.weights(**others)
-        if c > 0.5 or gamma == 0:
-            return self.advance(y, d, z, beta=beta, **others)
-        kernels.sgd(y, d, z, lr=-c / (1 - c), momentum=1.0, dampening=1 + gamma)  # z ← z - γ d;  y ← y + c / (1 - c) z
-        step = gamma * (1 - beta) * (1 - c)
-        kernels.sgd(y, d, lr=step, weight_decay=c / step)  # y ← (1 - c) y - step d
         return sums
 
     def weights(self, *, t, weight_sum, lr_max, lr, warmup_steps, r, weight_lr_power):
@@ -61,6 +53,15 @@ class ScheduleFree(Rule):
     def add_param_group(self, param_group):
         super().add_param_group(param_group)
         self.param_groups[-1].setdefault("averaged", False)
+
+    def answer(self) -> bool:
+        """As `eval`, for a training loop."""
+        self.eval()
+        return True
+
+    def resume(self) -> None:
+        """As `train`, for a training loop."""
+        self.train()
 
     def eval(self) -> None:
         """Put the average x into the parameters."""
@@ -87,11 +88,6 @@ class ScheduleFree(Rule):
             raise RuntimeError(f"{type(self).__name__}: call train() before step(); the parameters hold the average.")
         return super().step(closure)
 
-    def check(self, **hyperparameters):
-        beta = self.beta(hyperparameters)
-        if not 0 < beta < 1:
-            raise ValueError(f"{type(self).__name__}: momentum (betas[0]) must lie in (0, 1); got {beta!r}.")
-
 
 class ScheduleFreeSGD(ScheduleFree):
     """Schedule-Free SGD: d = g + λ y (arXiv:2405.15682; see `ScheduleFree` for x, y, z and `eval()`, `train()`).
@@ -99,15 +95,16 @@ class ScheduleFreeSGD(ScheduleFree):
     β = momentum, λ = weight_decay. State: z, one tensor per parameter, and two numbers.
     """
 
-    defaults = dict(lr=1.0, momentum=0.9, weight_decay=0.0, warmup_steps=0, r=0.0, weight_lr_power=2.0)
+    lr: float = number(1.0, low=0)
+    momentum: float = number(0.9, above=0, below=1)
+    weight_decay: float = number(0.0, low=0)
+    warmup_steps: float = number(0, low=0)
+    r: float = number(0.0, low=0)
+    weight_lr_power: float = number(2.0, low=0)
+    buffers = ("z",)
 
     def update(self, y, g, z, *, momentum, weight_decay, **others):
-        d = g.add(y, alpha=weight_decay) if weight_decay else g
-        return self.advance(y, d, z, beta=momentum, **others)
-
-    def fused(self, y, g, z, *, momentum, weight_decay, **others):
-        d = g.add(y, alpha=weight_decay) if weight_decay else g
-        return self.advance_fused(y, d, z, beta=momentum, **others)
+        return self.advance(y, coupled(g, y, weight_decay), z, beta=momentum, **others)
 
     def beta(self, group):
         return group["momentum"]
@@ -119,20 +116,23 @@ class ScheduleFreeAdamW(ScheduleFree):
     v ← β₂ v + (1 - β₂) g²;   v̂ = v / (1 - β₂ᵗ);   β = β₁, λ = weight_decay. State: z and v, and two numbers.
     """
 
-    defaults = dict(
-        lr=2.5e-3, betas=(0.9, 0.999), eps=1e-8, weight_decay=0.0, warmup_steps=0, r=0.0, weight_lr_power=2.0
-    )
+    lr: float = number(2.5e-3, low=0)
+    betas: tuple[float, float] = pair(0.9, 0.999, low=0, below=1)
+    eps: float = number(1e-8, low=0)
+    weight_decay: float = number(0.0, low=0)
+    warmup_steps: float = number(0, low=0)
+    r: float = number(0.0, low=0)
+    weight_lr_power: float = number(2.0, low=0)
+    buffers = ("z", "v")
 
     def update(self, y, g, z, v, *, t, betas, eps, weight_decay, **others):
         v.mul_(betas[1]).addcmul_(g, g, value=1 - betas[1])
         d = g.div(v.sqrt().div_((1 - betas[1] ** t) ** 0.5).add_(eps))
-        d = d.add_(y, alpha=weight_decay) if weight_decay else d
-        return self.advance(y, d, z, t=t, beta=betas[0], **others)
+        return self.advance(y, coupled(d, y, weight_decay), z, t=t, beta=betas[0], **others)
 
-    def fused(self, y, g, z, v, *, t, betas, eps, weight_decay, **others):
-        d = kernels.adam_direction(g, None, v, t=t, betas=betas, eps=eps)
-        d = d.add_(y, alpha=weight_decay) if weight_decay else d
-        return self.advance_fused(y, d, z, t=t, beta=betas[0], **others)
+    def check(self, betas, **_):
+        if not betas[0] > 0:
+            raise ValueError(f"ScheduleFreeAdamW: betas must begin with a number in (0, 1); got {betas!r}.")
 
     def beta(self, group):
         return group["betas"][0]

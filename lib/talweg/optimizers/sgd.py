@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from talweg.optimizers import kernels
+from talweg.optimizers.hyperparameters import flag, number
 from talweg.optimizers.rule import Rule
+from talweg.optimizers.weight_decay import coupled
 
 
 class SGD(Rule):
@@ -18,12 +19,15 @@ class SGD(Rule):
     update is treated alike; here, as in torch, the first m is g itself, undamped, in both.
     """
 
-    defaults = dict(lr=1e-3, momentum=0.0, dampening=0.0, nesterov=False, weight_decay=0.0)
-    one_kernel = True
+    lr: float = number(1e-3, low=0)
+    momentum: float = number(0.0, low=0)
+    dampening: float = number(0.0, low=0, high=1)
+    nesterov: bool = flag(False)
+    weight_decay: float = number(0.0, low=0)
+    buffers = ("m",)
 
     def update(self, theta, g, m, *, t, lr, momentum, dampening, nesterov, weight_decay):
-        if weight_decay:
-            g = g.add(theta, alpha=weight_decay)
+        g = coupled(g, theta, weight_decay)
         if momentum:
             if t == 1:
                 m.copy_(g)
@@ -32,14 +36,8 @@ class SGD(Rule):
             g = g.add(m, alpha=momentum) if nesterov else m
         theta.add_(g, alpha=-lr)
 
-    def fused(self, theta, g, m, *, t, lr, momentum, dampening, nesterov, weight_decay):
-        kernels.sgd(
-            theta, g, m, first=t == 1, lr=lr, momentum=momentum, dampening=dampening, nesterov=nesterov,
-            weight_decay=weight_decay,
-        )  # fmt: skip
-
-    def needs(self, momentum, **_):
-        return momentum != 0
+    def needed(self, momentum, **_):
+        return self.buffers if momentum else ()
 
     def check(self, momentum, dampening, nesterov, **_):
         if nesterov and (momentum == 0 or dampening != 0):

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from talweg.arguments import one_of, positive_int
+from talweg.arguments import one_of
+from talweg.optimizers.hyperparameters import choice, number, pair, whole
 from talweg.optimizers.rule import Rule
+from talweg.optimizers.weight_decay import decoupled
 
 
 class Sophia(Rule):
@@ -27,17 +30,31 @@ class Sophia(Rule):
     Gauss-Newton matrix, never negative; γ = 0.05).
     """
 
-    defaults = dict(
-        lr=1e-4, betas=(0.965, 0.99), gamma=0.01, eps=1e-12, weight_decay=0.1, estimator="hutchinson", every=10
-    )
+    lr: float = number(1e-4, low=0)
+    betas: tuple[float, float] = pair(0.965, 0.99, low=0, below=1)
+    gamma: float = number(0.01, low=0)
+    eps: float = number(1e-12, low=0)
+    weight_decay: float = number(0.1, low=0)
+    estimator: str = choice("hutchinson", ("hutchinson", "gauss-newton-bartlett"))
+    every: int = whole(10, low=1)
+    buffers = ("m", "h")
     numbers = dict(estimates=0)
+    needs_own_pass = True
 
-    def update(self, theta, g, m, h, *, estimates, lr, betas, gamma, eps, weight_decay):
+    def update(self, theta, g, m, h, *, lr, betas, gamma, eps, weight_decay, **_):
         m.lerp_(g, 1 - betas[0])
-        if weight_decay:
-            theta.mul_(1 - lr * weight_decay)
+        decoupled(theta, lr, weight_decay)
         curvature = h.mul(gamma).clamp_min_(eps)
         theta.add_(m.div(curvature).clamp_max_(1).clamp_min_(-1), alpha=-lr)
+
+    def add_param_group(self, param_group: dict[str, Any]) -> None:
+        """As in torch; ValueError if the groups differ in their estimator: one pass through the model serves all."""
+        estimators = [group["estimator"] for group in [*self.param_groups, {**self.defaults, **param_group}]]
+        if estimators[-1] != estimators[0]:
+            raise ValueError(
+                f"Sophia: estimator must be one for all groups, {estimators[0]!r}; got {estimators[-1]!r}."
+            )
+        super().add_param_group(param_group)
 
     def step(self, closure: Callable[[], Tensor] | None = None) -> Tensor | None:
         """One update; RuntimeError, before anything changes, if a parameter has no curvature estimate yet."""
@@ -48,39 +65,42 @@ class Sophia(Rule):
                 )
         return super().step(closure)
 
+    def prepare(self, outputs: Callable[[], Tensor], loss: Callable[[Tensor], Tensor]) -> None:
+        """`update_curvature` with what the estimator needs."""
+        self.update_curvature(outputs if self.estimator == "gauss-newton-bartlett" else lambda: loss(outputs()))
+
     def update_curvature(self, forward: Callable[[], Tensor], generator: torch.Generator | None = None) -> bool:
         """Fold a new estimate into h if one is due, before the updates 1, 1 + k, 1 + 2k, …; says whether it was.
 
-        forward: called only then. Returns what the estimator needs: the loss of a batch ("hutchinson"), or the
-        logits B×classes ("gauss-newton-bartlett"), with their graph.
+        A group may have a k of its own. forward: called only then. Returns what the estimator needs: the loss of a
+        batch ("hutchinson"), or the logits B×classes ("gauss-newton-bartlett"), with their graph.
         """
-        parameters = [parameter for parameter in self._parameters() if parameter.requires_grad]
-        states = [self.state.get(parameter, {}) for parameter in parameters]
-        updates = max((state.get("t", 0) for state in states), default=0)
-        known = all(state.get("estimates") for state in states)
-        if known and updates % self.defaults["every"]:
+        due = [group for group in self.param_groups if self._is_due(group)]
+        parameters = [parameter for group in due for parameter in group["params"] if parameter.requires_grad]
+        if not parameters:
             return False
         with torch.enable_grad():
-            estimate = ESTIMATORS[self.defaults["estimator"]](forward(), parameters, generator=generator)
-        self._fold(parameters, estimate)
+            estimate = ESTIMATORS[self.estimator](forward(), parameters, generator=generator)
+        self._fold(due, dict(zip(parameters, estimate, strict=True)))
         return True
 
+    def _is_due(self, group: dict[str, Any]) -> bool:
+        states = [self.state.get(parameter, {}) for parameter in group["params"] if parameter.requires_grad]
+        updates = max((state.get("t", 0) for state in states), default=0)
+        return updates % group["every"] == 0 or not all(state.get("estimates") for state in states)
+
     @torch.no_grad()
-    def _fold(self, parameters: Sequence[Tensor], estimate: Sequence[Tensor | None]) -> None:
-        new = {parameter: h for parameter, h in zip(parameters, estimate, strict=True) if h is not None}
-        for group in self.param_groups:
+    def _fold(self, groups: list[dict[str, Any]], estimate: dict[Tensor, Tensor | None]) -> None:
+        for group in groups:
             for parameter in group["params"]:
-                if parameter in new:
-                    state = self._state_of(parameter, {name: group[name] for name in self._hyper_names})
-                    state["h"].lerp_(new[parameter], 1 - group["betas"][1])
+                h = estimate.get(parameter)
+                if h is not None:
+                    state = self._state_of(parameter, self._values(group), self.buffers)
+                    state["h"].lerp_(h, 1 - group["betas"][1])
                     state["estimates"] += 1
 
     def _parameters(self) -> list[Tensor]:
         return [parameter for group in self.param_groups for parameter in group["params"]]
-
-    def check(self, estimator, every, **_):
-        one_of("Sophia: estimator", estimator, ESTIMATORS)
-        positive_int("Sophia: every", every)
 
 
 def hutchinson(

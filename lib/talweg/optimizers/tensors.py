@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
+from itertools import repeat
 
 import torch
 from torch import Tensor
@@ -18,6 +20,9 @@ class Tensors:
 
     Every method that torch has as `_foreach_…` exists (`add`, `mul_`, `sqrt`, `sign`, `lerp_`, `addcdiv_` …), and
     `+ - * /` with a number or with as many tensors. In-place methods return the object itself, as tensors do.
+
+    The `_foreach_…` are private to torch. Any other method of a tensor, and one that a release of torch has dropped,
+    goes through the tensors one by one.
     """
 
     # A list inside, not a subclass of list: torch's argument parser takes 1 µs more for each object of a subclass.
@@ -44,8 +49,20 @@ class Tensors:
     __radd__ = __add__
     __rmul__ = __mul__
 
+    def __getattr__(self, name: str):
+        """A method that has no `_foreach_…`."""
+        return partial(_method(name, _one_by_one(getattr(Tensor, name))), self)
 
-def _method(name: str, operation):
+
+def _one_by_one(operation: Callable) -> Callable:
+    def all_of_them(tensors: list[Tensor], *args, **kwargs) -> list[Tensor]:
+        columns = [a if isinstance(a, list) else repeat(a) for a in args]
+        return [operation(tensor, *row, **kwargs) for tensor, *row in zip(tensors, *columns, strict=False)]
+
+    return all_of_them
+
+
+def _method(name: str, operation: Callable) -> Callable:
     def in_place(self, *args, **kwargs):
         operation(self.list, *[a.list if a.__class__ is Tensors else a for a in args], **kwargs)
         return self

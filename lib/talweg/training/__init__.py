@@ -1,8 +1,8 @@
 """Training: `minimize` an objective, `train` a network, `train_seeds` several at once. Each returns a `Run`."""
 
 from talweg.training.descent import minimize
-from talweg.training.network import train
-from talweg.training.recorder import NonFiniteLoss
-from talweg.training.seeds import train_seeds
+from talweg.training.loop import Listener, NonFiniteLoss, Training
+from talweg.training.many import train_seeds
+from talweg.training.one import train
 
-__all__ = ["NonFiniteLoss", "minimize", "train", "train_seeds"]
+__all__ = ["Listener", "NonFiniteLoss", "Training", "minimize", "train", "train_seeds"]

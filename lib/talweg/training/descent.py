@@ -11,7 +11,8 @@ from torch import Tensor
 from talweg.arguments import one_of, positive_int
 from talweg.objective import Mean
 from talweg.run import Run
-from talweg.training.stacking import StackedOptimizer
+from talweg.schedules import scheduled
+from talweg.training.stacked_optimizer import StackedOptimizer
 
 if TYPE_CHECKING:
     from talweg.objective import Objective
@@ -49,40 +50,47 @@ def minimize(
     theta, single = _start(f, start)
     gradient = _gradient(f, batch_size, replacement, noise, seed)
     optimizer = StackedOptimizer(Optimizer, [theta], **hyperparameters)
-    # Over a large sum the loss and the gradient of all samples are the dear part: only what is asked for.
+    # Over a large sum the loss and the gradient of all samples are the expensive part: only what is asked for.
     wants_gradient = batch_size is None or "grad_norm" in record
     history: dict[str, list[Tensor]] = {name: [] for name in RECORDS if name in record}
     here = theta.detach()
     alive = torch.ones(len(here), dtype=torch.bool, device=here.device)
     diverged = torch.full((len(here),), -1)
-    for t in range(positive_int("steps", steps) + 1):
-        loss = _values(f, here) if "loss" in record else None
-        full = _gradients(f, here) if wants_gradient else None
-        for known in (loss, full):
-            if known is not None:
-                alive &= known.reshape(len(here), -1).isfinite().all(1)
-        diverged[~alive.cpu() & (diverged < 0)] = t
-        _note(history, here, loss, full)
-        if t == steps:
-            break
-        if schedule is not None:
-            optimizer.set_factor(schedule(t + 1))
-        before = here.clone()
-        theta.grad = gradient(here, full)
-        optimizer.step()
-        alive &= here.isfinite().all(1)  # nor is a step to infinity taken: the loss has no meaning there
-        here[~alive] = before[~alive]
-        if "step_norm" in record:
-            history["step_norm"].append((here - before).norm(dim=1))
+    with scheduled(optimizer, schedule) as set_rates:
+        for t in range(positive_int("steps", steps) + 1):
+            loss = _values(f, here) if "loss" in record else None
+            full = _gradients(f, here) if wants_gradient else None
+            for known in (loss, full):
+                if known is not None:
+                    alive &= known.reshape(len(here), -1).isfinite().all(1)
+            diverged[~alive.cpu() & (diverged < 0)] = t
+            _note(history, here, loss, full)
+            if t == steps:
+                break
+            set_rates(t + 1)
+            before = here.clone()
+            theta.grad = gradient(here, full)
+            optimizer.step()
+            alive &= here.isfinite().all(1)  # nor is a step to infinity taken: the loss has no meaning there
+            here[~alive] = before[~alive]
+            if "step_norm" in record:
+                history["step_norm"].append((here - before).norm(dim=1))
+    config = {
+        "objective": type(f).__name__, "optimizer": optimizer.name, "steps": steps, "batch_size": batch_size,
+        "replacement": replacement, "noise": noise, "every": 1, **hyperparameters,
+    }  # fmt: skip
+    return _run(history, here, diverged, single, seed, config)
+
+
+def _run(
+    history: dict[str, list[Tensor]], here: Tensor, diverged: Tensor, single: bool, seed: int | None, config: dict
+) -> Run:
+    """The result; without the dimension of the runs if there is only one."""
     stacked = {name: torch.stack(values) for name, values in history.items()}
     if single:
         stacked = {name: values.squeeze(1) for name, values in stacked.items()}
     trajectory = stacked.pop("trajectory", None)
     ends = [None if at < 0 else at for at in diverged.tolist()]
-    config = {
-        "objective": type(f).__name__, "optimizer": Optimizer.__name__, "steps": steps, "batch_size": batch_size,
-        "replacement": replacement, "noise": noise, "every": 1, **hyperparameters,
-    }  # fmt: skip
     state = {"theta": here[0] if single else here}
     return Run(stacked, trajectory, state, seed, config, ends[0] if single else ends)
 

@@ -1,9 +1,9 @@
-"""What `train` and `train_seeds` share: the order of the samples, evaluation, checks of the arguments."""
+"""What `train` and `train_seeds` share beside the loop: the order of the samples, checks of the arguments."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import torch
@@ -11,9 +11,6 @@ from torch import Tensor, nn
 
 from talweg.arguments import positive_int
 from talweg.data import Dataset
-from talweg.training.recorder import Recorder
-
-EVALUATED_AT_ONCE = 2000  # samples
 
 
 def epoch_batches(
@@ -33,23 +30,6 @@ def epoch_batches(
     for _ in range(epochs):
         orders = torch.stack([torch.randperm(n, generator=generator) for generator in generators])
         yield orders.to(device).tensor_split(math.ceil(n / size), dim=1)
-
-
-@torch.no_grad()
-def evaluate(recorder: Recorder, dataset: Dataset, forward: Callable[[Tensor], Tensor], loss: Callable) -> None:
-    """Note loss and accuracy on the sets that `recorder` wants. forward: B×… → K×B×classes."""
-    for part in ("val", "train"):
-        if not {f"{part}_loss", f"{part}_accuracy"} & recorder.names:
-            continue
-        x, y = getattr(dataset, f"x_{part}"), getattr(dataset, f"y_{part}")
-        total = right = 0
-        for x_some, y_some in zip(x.split(EVALUATED_AT_ONCE), y.split(EVALUATED_AT_ONCE), strict=True):
-            outputs = forward(x_some)
-            total += torch.stack([loss(one, y_some) for one in outputs]) * len(y_some)
-            if f"{part}_accuracy" in recorder.names:
-                right += (outputs.argmax(-1) == y_some).sum(1)
-        recorder.add(f"{part}_loss", total / len(y))
-        recorder.add(f"{part}_accuracy", torch.as_tensor(right) / len(y))
 
 
 def placed(dataset: Dataset, device: torch.device | str | None, model: nn.Module) -> Dataset:

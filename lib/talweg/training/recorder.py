@@ -1,76 +1,61 @@
-"""What a training run writes down, for K stacked networks (K = 1 for `train`)."""
+"""What a training run writes down, for K networks (K = 1 for `train`): the first listener of every training."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from talweg.arguments import one_of, positive_int
 from talweg.run import Run
+from talweg.training.loop import Listener, Training
 
 PER_STEP = ("loss", "grad_norm", "step_norm", "weight_norm")
 PER_EPOCH = ("val_loss", "val_accuracy", "train_loss", "train_accuracy")
 RECORDS = (*PER_STEP, *PER_EPOCH, "trajectory")
+EVALUATED_AT_ONCE = 2000  # samples
 
 
-class NonFiniteLoss(FloatingPointError):
-    """The loss became NaN or infinite; `step` counts from 0, `seeds` are the runs it happened to."""
+class Recorder(Listener):
+    """Collects the histories named in `record`: K values at a time."""
 
-    def __init__(self, step: int, seeds: list[int], value: float):
-        self.step, self.seeds, self.value = step, seeds, value
-        who = f"seed {seeds[0]}" if len(seeds) == 1 else f"seeds {', '.join(map(str, seeds))}"
-        super().__init__(f"the loss is {value} at step {step} ({who}); a smaller learning rate may help.")
-
-
-class Recorder:
-    """Collects the histories named in `record`, from parameters stacked K×…, or from those of a single network."""
-
-    def __init__(self, record: Iterable[str], every: int, parameters: list[Tensor], seeds: list[int], stacked: bool):
+    def __init__(self, record: Iterable[str], every: int):
         self.names = {one_of("record", name, RECORDS) for name in ((record,) if isinstance(record, str) else record)}
         self.every = positive_int("every", every)
-        self.parameters, self.seeds, self.stacked = parameters, seeds, stacked
         self.history: dict[str, list[Tensor]] = {name: [] for name in sorted(self.names - {"trajectory"})}
         self.trajectory: list[Tensor] = []
-        self.step = 0
+        self.before: list[Tensor] = []
 
-    @torch.no_grad()
-    def before_step(self, losses: Tensor) -> None:
-        """After the backward pass, before the update. losses: K."""
-        self.add("loss", losses)
+    def before_step(self, training: Training) -> None:
+        self._add("loss", training.losses)
         if "grad_norm" in self.names:
-            self.add("grad_norm", norms(self._rows([p.grad for p in self.parameters if p.grad is not None])))
-        self._state()
+            self._add("grad_norm", norms(training.gradients()))
+        self._note_parameters(training)
         if "step_norm" in self.names:
-            self.before = [p.clone() for p in self.parameters]
+            self.before = [p.clone() for p in training.parameters]
 
-    @torch.no_grad()
-    def after_step(self) -> None:
-        self.step += 1
+    def after_step(self, training: Training) -> None:
         if "step_norm" in self.names:
-            updates = [p - before for p, before in zip(self.parameters, self.before, strict=True)]
-            self.add("step_norm", norms(self._rows(updates)))
+            updates = [p - before for p, before in zip(training.parameters, self.before, strict=True)]
+            self._add("step_norm", norms(training.rows(updates)))
 
-    @torch.no_grad()
-    def end(self, losses: Tensor) -> None:
-        """After the last step. losses: K, of the last batch with the final parameters."""
-        self.check(losses)
-        self.add("loss", losses)
-        self._state()
+    def end_epoch(self, training: Training) -> None:
+        for part in ("val", "train"):
+            if {f"{part}_loss", f"{part}_accuracy"} & self.names:
+                self._evaluate(training, part)
 
-    def check(self, losses: Tensor) -> None:
-        """NonFiniteLoss if one of the K losses is not finite."""
-        bad = ~losses.isfinite()
-        if bad.any():
-            seeds = [seed for seed, is_bad in zip(self.seeds, bad.tolist(), strict=True) if is_bad]
-            raise NonFiniteLoss(self.step, seeds, losses[bad][0].item())
+    def end(self, training: Training) -> None:
+        """The loss is that of the last batch with the final parameters."""
+        self._add("loss", training.losses)
+        self._note_parameters(training)
 
-    def runs(self, states: list[dict[str, Tensor]], config: dict) -> list[Run]:
+    def runs(self, training: Training, states: list[dict[str, Tensor]], config: dict[str, Any]) -> list[Run]:
         """One run for each seed."""
         history = {name: torch.stack(values).cpu() for name, values in self.history.items()}
         path = torch.stack(self.trajectory).cpu() if self.trajectory else None
-        config = {**config, "steps": self.step, "every": self.every}
+        config = {**config, "steps": training.step, "every": self.every}
         return [
             Run(
                 {name: values[:, k].clone() for name, values in history.items()},
@@ -79,22 +64,32 @@ class Recorder:
                 seed,
                 config,
             )
-            for k, seed in enumerate(self.seeds)
+            for k, seed in enumerate(training.seeds)
         ]
 
-    def add(self, name: str, values: Tensor) -> None:
+    def _evaluate(self, training: Training, part: str) -> None:
+        """Note loss and accuracy on one of the sets."""
+        x, y = getattr(training.dataset, f"x_{part}"), getattr(training.dataset, f"y_{part}")
+        total = right = 0
+        for x_some, y_some in zip(x.split(EVALUATED_AT_ONCE), y.split(EVALUATED_AT_ONCE), strict=True):
+            outputs = training.outputs(x_some)
+            total += torch.stack([training.loss(one, y_some) for one in outputs]) * len(y_some)
+            if f"{part}_accuracy" in self.names:
+                right += (outputs.argmax(-1) == y_some).sum(1)
+        self._add(f"{part}_loss", total / len(y))
+        self._add(f"{part}_accuracy", torch.as_tensor(right) / len(y))
+
+    def _add(self, name: str, values: Tensor) -> None:
         """Note K values, if this history is wanted."""
         if name in self.names:
             self.history[name].append(values.detach())
 
-    def _state(self) -> None:
+    def _note_parameters(self, training: Training) -> None:
         if "weight_norm" in self.names:
-            self.add("weight_norm", norms(self._rows(self.parameters)))
-        if "trajectory" in self.names and self.step % self.every == 0:
-            self.trajectory.append(torch.cat([p.flatten(1) for p in self._rows(self.parameters)], dim=1).clone())
-
-    def _rows(self, tensors: list[Tensor]) -> list[Tensor]:
-        return tensors if self.stacked else [tensor[None] for tensor in tensors]
+            self._add("weight_norm", norms(training.rows(training.parameters)))
+        if "trajectory" in self.names and training.step % self.every == 0:
+            rows = training.rows(training.parameters)
+            self.trajectory.append(torch.cat([p.flatten(1) for p in rows], dim=1).clone())
 
 
 def norms(tensors: list[Tensor]) -> Tensor:

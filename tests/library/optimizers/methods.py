@@ -4,8 +4,14 @@ import pytest
 import torch
 
 from talweg import optimizers
-from talweg.optimizers import LARS, SGD, Adafactor, Muon, RMSprop
-from talweg.optimizers import __all__ as NAMES
+from talweg.optimizers import LARS, SGD, Adafactor, Muon, RMSprop, Rule
+
+PUBLIC = {name: getattr(optimizers, name) for name in optimizers.__all__}
+RULES = {
+    name: kind
+    for name, kind in PUBLIC.items()
+    if isinstance(kind, type) and issubclass(kind, Rule) and kind is not Rule
+}
 
 
 class GivenCurvature(optimizers.Sophia):
@@ -24,7 +30,7 @@ def muon(params, **h):
 
 
 KINDS = {
-    **{name: getattr(optimizers, name) for name in NAMES if name not in ("Rule", "SAM")},
+    **RULES,
     "Sophia": GivenCurvature,
     "LARS": lambda params, **h: LARS(params, **{"trust": 0.1, **h}),
     "Muon": muon,

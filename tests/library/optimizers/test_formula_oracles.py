@@ -157,7 +157,7 @@ def test_lion_keeps_two_betas():
     """With m overwritten by c it is another method (Signum with β₁), although c is the same in the first step."""
 
     class Overwritten(optimizers.Lion):
-        def update(self, theta, g, m, *, lr, betas, weight_decay):
+        def update(self, theta, g, m, *, lr, betas, weight_decay, **_):
             m.lerp_(g, 1 - betas[0])
             theta.mul_(1 - lr * weight_decay).add_(m.sign(), alpha=-lr)
 

@@ -8,6 +8,7 @@ from reference import assert_close, peer, small_data, small_model
 from torch import nn
 from torch.nn import functional as F
 
+from talweg import normalization
 from talweg.optimizers import SAM, SGD, AdamW
 
 
@@ -93,14 +94,16 @@ def test_equals_two_explicit_passes_and_pytorch_optimizer_over_200_real_steps(ad
     assert_close(ours, theirs, 1e-6)  # its norm of the gradient is float32
 
 
-def batch_norm_model():
+def batch_norm_model(norm=nn.BatchNorm1d):
     torch.manual_seed(0)
-    return nn.Sequential(nn.Linear(5, 7), nn.BatchNorm1d(7), nn.Tanh(), nn.Linear(7, 3)).double()
+    return nn.Sequential(nn.Linear(5, 7), norm(7), nn.Tanh(), nn.Linear(7, 3)).double()
 
 
-def test_the_second_pass_leaves_running_statistics_alone():
+@pytest.mark.parametrize("norm", [nn.BatchNorm1d, normalization.BatchNorm1d])
+def test_the_second_pass_leaves_running_statistics_alone(norm):
+    """torch's layer, and ours, which is none of torch's."""
     x, y = small_data()
-    model = batch_norm_model()
+    model = batch_norm_model(norm)
     once = copy.deepcopy(model)
     once(x)
     optimizer = SAM(model.parameters(), lr=0.1, rho=1.0)

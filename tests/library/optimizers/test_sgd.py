@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from talweg.optimizers import SGD, Rule
+from talweg.optimizers import SGD, Rule, number, pair
 
 SHAPES = [(3, 4), (4,), (2, 3, 2)]
 
@@ -289,7 +289,10 @@ def test_a_new_rule_is_its_formula():
     """Adam in ten lines, against torch: what a later chapter does."""
 
     class Adam(Rule):
-        defaults = dict(lr=1e-3, betas=(0.9, 0.999), eps=1e-8)
+        lr: float = number(1e-3, low=0)
+        betas: tuple[float, float] = pair(0.9, 0.999, low=0, below=1)
+        eps: float = number(1e-8, low=0)
+        buffers = ("m", "v")
 
         def update(self, theta, g, m, v, *, t, lr, betas, eps):
             b1, b2 = betas

@@ -224,3 +224,28 @@ def test_equals_its_formula_over_200_real_steps(every):
 
     expected = trained(lambda p: ByFormula(sophia, p, curvature=curvature, **h))
     assert_close(trained(make), expected)
+
+
+def test_each_group_has_its_own_time_between_estimates():
+    """The default of the constructor was taken for all groups, whatever they said."""
+    a, b = (torch.ones(2, requires_grad=True) for _ in range(2))
+    optimizer = Sophia([dict(params=[a], every=1), dict(params=[b], every=2)], every=10)
+    done = []
+    for _ in range(4):
+        done.append(optimizer.update_curvature(lambda: (a**2 + b**2).sum()))
+        optimizer.zero_grad()
+        (a**2 + b**2).sum().backward()
+        optimizer.step()
+    assert done == [True] * 4
+    assert [optimizer.state[p]["estimates"] for p in (a, b)] == [4, 2]
+
+
+def test_the_estimator_of_the_groups_counts_and_must_be_one():
+    theta = torch.ones(2, requires_grad=True)
+    optimizer = Sophia([dict(params=[theta], estimator="gauss-newton-bartlett")])
+    logits = torch.eye(2)
+    asked = []
+    optimizer.prepare(lambda: asked.append("outputs") or logits * theta, lambda outputs: asked.append("loss"))
+    assert asked == ["outputs"]
+    with pytest.raises(ValueError, match="estimator must be one for all groups"):
+        optimizer.add_param_group(dict(params=[torch.ones(2, requires_grad=True)]))

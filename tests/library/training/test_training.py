@@ -11,7 +11,7 @@ from torch.nn import functional as F
 from talweg.data import Dataset
 from talweg.models import MLP
 from talweg.objective import Mean, Objective
-from talweg.optimizers import SGD, Rule
+from talweg.optimizers import SGD, Rule, number
 from talweg.training import NonFiniteLoss, minimize, train, train_seeds
 from talweg.training.descent import draw
 
@@ -48,11 +48,11 @@ class Samples(Mean):
 class NormScaled(Rule):
     """An update that depends on all entries together: θ ← θ - η g / ‖g‖."""
 
-    defaults = dict(lr=0.1)
+    lr: float = number(0.1, low=0)
     foreach = False
     elementwise = False
 
-    def update(self, theta, g, *, lr):
+    def update(self, theta, g, *, lr, **_):
         theta.add_(g / g.norm(), alpha=-lr)
 
 

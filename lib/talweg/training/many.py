@@ -5,22 +5,21 @@ from __future__ import annotations
 import copy
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call, vmap
 from torch.nn import functional as F
 
-from talweg.arguments import positive_int
-from talweg.bars import bar
 from talweg.data import Dataset
 from talweg.objective.fast.dense_chain import stacked_forward
 from talweg.run import Run
-from talweg.training.epochs import config, epoch_batches, evaluate, placed
-from talweg.training.network import DEFAULT_RECORD, train
+from talweg.training.epochs import config, placed
+from talweg.training.loop import Listener, Training, run
+from talweg.training.one import DEFAULT_RECORD, train
 from talweg.training.recorder import Recorder
-from talweg.training.stacking import StackedOptimizer
-from talweg.training.steps import steps_alone
+from talweg.training.stacked_optimizer import StackedOptimizer
 
 
 def train_seeds(
@@ -36,12 +35,15 @@ def train_seeds(
     loss: Callable[[Tensor, Tensor], Tensor] = F.cross_entropy,
     schedule: Callable[[int], float] | None = None,
     device: torch.device | str | None = None,
+    listeners: Callable[[], Iterable[Listener]] = tuple,
     **hyperparameters,
 ) -> list[Run]:
     """Train one model for each seed, with `Optimizer(…, **hyperparameters)`; each run equals `train` with its seed.
 
-    models: K models of one architecture (they are trained in place), or a function that makes one: it is called
+    Optimizer: a class, or any function of parameters that makes an optimizer. models: K models of one architecture (they are trained in place), or a function that makes one: it is called
     once for each seed, after `torch.manual_seed(seed)`. Everything else as in `train`.
+
+    listeners: makes those of one training, as in `train`; those of stacked networks see all K at once.
 
     The parameters are stacked K×… and go through batched products, on digits several times faster than one after
     another. Models with dropout or running statistics, and methods that need more than a gradient (SAM, Sophia,
@@ -51,55 +53,64 @@ def train_seeds(
     seeds = list(seeds)
     models = _made(models, seeds)
     dataset = placed(dataset, device, models[0])
-    shared = dict(epochs=epochs, batch_size=batch_size, record=record, every=every, loss=loss, schedule=schedule)
-    if _needs_own_pass(models[0]) or steps_alone(Optimizer):
+    shared = dict(epochs=epochs, batch_size=batch_size, schedule=schedule)
+    if _needs_own_pass(models[0], Optimizer(models[0].parameters(), **hyperparameters)):
         return [
-            train(model, dataset, Optimizer(model.parameters(), **hyperparameters), seed=seed, **shared)
+            train(
+                model, dataset, Optimizer(model.parameters(), **hyperparameters), seed=seed, record=record, every=every,
+                loss=loss, listeners=listeners(), **shared,
+            )
             for model, seed in zip(models, seeds, strict=True)
-        ]
-    return _train_stacked(models, dataset, Optimizer, seeds, hyperparameters, **shared)
-
-
-def _train_stacked(
-    models, dataset, Optimizer, seeds, hyperparameters, *, epochs, batch_size, record, every, loss, schedule
-) -> list[Run]:
-    x_train, y_train, device = dataset.x_train, dataset.y_train, dataset.x_train.device
-    each = [dict(model.to(device).named_parameters()) for model in models]
-    stack = {name: torch.stack([own[name].detach() for own in each]) for name in each[0]}
-    for name, p in stack.items():
-        p.requires_grad_(each[0][name].requires_grad)
-    leaves = [p for p in stack.values() if p.requires_grad]
-    forward = _forward(models[0], stack, x_train)
-    optimizer = StackedOptimizer(Optimizer, leaves, **hyperparameters)
-    recorder = Recorder(record, every, leaves, seeds, stacked=True)
-
-    def note_epoch() -> None:
-        evaluate(recorder, dataset, lambda x: forward(x.expand(len(seeds), *x.shape)), loss)
-
-    with bar(positive_int("epochs", epochs)) as progress:
-        note_epoch()
-        for batches in epoch_batches(len(x_train), epochs, batch_size, seeds, device):
-            for index in batches:
-                x, y = x_train[index], y_train[index]
-                if schedule:
-                    optimizer.set_factor(schedule(recorder.step + 1))
-                for p in leaves:
-                    p.grad = None
-                values = losses(loss, forward(x), y)
-                recorder.check(values.detach())
-                values.sum().backward()
-                recorder.before_step(values)
-                optimizer.step()
-                recorder.after_step()
-            note_epoch()
-            progress.update()
-        with torch.no_grad():
-            recorder.end(losses(loss, forward(x), y))
-    for k, model in enumerate(models):
-        model.load_state_dict({name: p.detach()[k] for name, p in stack.items()}, strict=False)
+        ]  # fmt: skip
+    training = StackedModels(models, dataset, Optimizer, loss, seeds, hyperparameters)
+    recorder = Recorder(record, every)
+    run(training, training.optimizer, [recorder, *listeners()], **shared)
+    for model, state in zip(models, training.states(), strict=True):
+        model.load_state_dict(state, strict=False)
     states = [{name: v.detach().cpu().clone() for name, v in model.state_dict().items()} for model in models]
-    settings = config(dataset, models[0], optimizer.optimizers[0], epochs=epochs, batch_size=batch_size)
-    return recorder.runs(states, settings)
+    settings = config(dataset, models[0], training.optimizer.optimizers[0], epochs=epochs, batch_size=batch_size)
+    return recorder.runs(training, states, settings)
+
+
+class StackedModels(Training):
+    """K models of one architecture whose parameters are stacked K×…."""
+
+    stacked = True
+
+    def __init__(
+        self, models: list[nn.Module], dataset: Dataset, Optimizer: Callable, loss: Callable, seeds: list[int],
+        hyperparameters: dict[str, Any],
+    ):  # fmt: skip
+        each = [dict(model.to(dataset.x_train.device).named_parameters()) for model in models]
+        self.stack = {name: torch.stack([own[name].detach() for own in each]) for name in each[0]}
+        for name, p in self.stack.items():
+            p.requires_grad_(each[0][name].requires_grad)
+        super().__init__(dataset, loss, [p for p in self.stack.values() if p.requires_grad], seeds)
+        self.forward = _forward(models[0], self.stack, dataset.x_train)
+        self.optimizer = StackedOptimizer(Optimizer, self.parameters, **hyperparameters)
+
+    def outputs(self, x: Tensor) -> Tensor:
+        return self.forward(x.expand(len(self.seeds), *x.shape))
+
+    def batch_losses(self, index: Tensor) -> Tensor:
+        return losses(self.loss, self.forward(self.dataset.x_train[index]), self.dataset.y_train[index])
+
+    def update(self, index: Tensor) -> None:
+        for p in self.parameters:
+            p.grad = None
+        values = self.batch_losses(index)
+        self.check(values.detach())
+        values.sum().backward()
+        self.gradients_are_there(values)
+        self.optimizer.step()
+
+    def states(self) -> list[dict[str, Tensor]]:
+        return [{name: p.detach()[k].clone() for name, p in self.stack.items()} for k in range(len(self.seeds))]
+
+    def load(self, k: int, state: dict[str, Tensor]) -> None:
+        with torch.no_grad():
+            for name, p in self.stack.items():
+                p[k].copy_(state[name])
 
 
 def losses(loss: Callable, outputs: Tensor, y: Tensor) -> Tensor:
@@ -146,7 +157,10 @@ def _made(models: Sequence[nn.Module] | Callable[[], nn.Module], seeds: list[int
     return models
 
 
-def _needs_own_pass(model: nn.Module) -> bool:
-    """Dropout draws from torch's global generator, running statistics change in place: neither can be stacked."""
+def _needs_own_pass(model: nn.Module, optimizer: torch.optim.Optimizer) -> bool:
+    """Dropout draws from torch's global generator, running statistics change in place: neither can be stacked.
+
+    Nor can passes be shared where an optimizer needs more than a gradient.
+    """
     dropout = any(isinstance(module, nn.modules.dropout._DropoutNd) for module in model.modules())
-    return dropout or any(True for _ in model.buffers())
+    return dropout or any(True for _ in model.buffers()) or getattr(optimizer, "needs_own_pass", False)

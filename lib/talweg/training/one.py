@@ -1,0 +1,129 @@
+"""`train`: a network on a data set."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from talweg.data import Dataset
+from talweg.optimizers import Method
+from talweg.run import Run
+from talweg.training.epochs import config, placed, rng_devices
+from talweg.training.loop import Listener, Training, run
+from talweg.training.recorder import EVALUATED_AT_ONCE, Recorder
+from talweg.training.statistics import estimate_statistics
+
+DEFAULT_RECORD = ("loss", "val_loss", "val_accuracy")
+
+
+def train(
+    model: nn.Module,
+    dataset: Dataset,
+    optimizer: torch.optim.Optimizer,
+    *,
+    epochs: int,
+    batch_size: int | None,
+    seed: int,
+    record: Iterable[str] = DEFAULT_RECORD,
+    every: int = 1,
+    loss: Callable[[Tensor, Tensor], Tensor] = F.cross_entropy,
+    schedule: Callable[[int], float] | None = None,
+    device: torch.device | str | None = None,
+    listeners: Iterable[Listener] = (),
+) -> Run:
+    """Train `model` in place on `dataset`; every epoch visits each training sample once, in a new order.
+
+    batch_size: samples of a step at most (None: all); an epoch is cut into equal batches, give or take one sample.
+    seed: of the order (a CPU generator: the same on every device) and of dropout.
+    record: "loss" (of the batch, before each step; then of the last batch after the last step: steps + 1 values),
+        "grad_norm" (of the batch, steps values), "step_norm" (length of the update, steps), "weight_norm" (steps + 1),
+        "trajectory" (parameter vectors each `every` steps, from step 0), and, before training and after each epoch
+        (epochs + 1 values), "val_loss", "val_accuracy", "train_loss", "train_accuracy" over the whole set.
+    loss: (outputs, y) → mean over the samples. schedule: t = 1, 2, … → the factor of lr in step t; afterwards lr is
+        what it was. device: where to train; default: where the data are. The model is moved there.
+    listeners: what else is to happen (clipping, early stopping …): see `training.Listener`.
+
+    SAM gets its second pass, Sophia its curvature. A Schedule-Free method is evaluated at its average, with batch
+    statistics estimated there; the model holds that in the end.
+
+    NonFiniteLoss, naming the step, if the loss becomes NaN or infinite: before an update is made from it.
+    """
+    dataset = placed(dataset, device, model)
+    training = OneModel(model.to(dataset.x_train.device), dataset, optimizer, loss, seed)
+    recorder = Recorder(record, every)
+    was_training = model.training
+    with torch.random.fork_rng(rng_devices(dataset.x_train.device)):
+        torch.manual_seed(seed)
+        run(
+            training, optimizer, [recorder, *listeners], epochs=epochs, batch_size=batch_size, schedule=schedule
+        )  # fmt: skip
+    model.train(was_training)
+    states = [{name: value.cpu() for name, value in state.items()} for state in training.states()]
+    settings = config(dataset, model, optimizer, epochs=epochs, batch_size=batch_size)
+    return recorder.runs(training, states, settings)[0]
+
+
+class OneModel(Training):
+    """A single model, with any optimizer."""
+
+    stacked = False
+
+    def __init__(self, model: nn.Module, dataset: Dataset, optimizer: torch.optim.Optimizer, loss: Callable, seed: int):
+        super().__init__(dataset, loss, _held(model, optimizer), [seed])
+        self.model, self.optimizer = model, optimizer
+
+    def outputs(self, x: Tensor) -> Tensor:
+        return self.model(x)[None]
+
+    def batch_losses(self, index: Tensor) -> Tensor:
+        x, y = self.dataset.x_train[index[0]], self.dataset.y_train[index[0]]
+        return self.loss(self.model(x), y)[None]
+
+    def update(self, index: Tensor) -> None:
+        """What listeners see belongs to the first pass; SAM asks for a second one."""
+        x, y = self.dataset.x_train[index[0]], self.dataset.y_train[index[0]]
+        first = True
+
+        def closure() -> Tensor:
+            nonlocal first
+            self.optimizer.zero_grad()
+            value = self.loss(self.model(x), y)
+            if first:
+                self.check(value.detach()[None])
+            value.backward()
+            if first:
+                self.gradients_are_there(value[None])
+            first = False
+            return value
+
+        if isinstance(self.optimizer, Method):
+            self.optimizer.prepare(lambda: self.model(x), lambda outputs: self.loss(outputs, y))
+        self.optimizer.step(closure)
+
+    def learn(self) -> None:
+        if isinstance(self.optimizer, Method):
+            self.optimizer.resume()
+        self.model.train()
+
+    def show_answer(self) -> None:
+        if isinstance(self.optimizer, Method) and self.optimizer.answer():
+            estimate_statistics(self.model, self.dataset.x_train.split(EVALUATED_AT_ONCE))
+        self.model.eval()
+
+    def states(self) -> list[dict[str, Tensor]]:
+        return [{name: value.detach().clone() for name, value in self.model.state_dict().items()}]
+
+    def load(self, k: int, state: dict[str, Tensor]) -> None:
+        self.model.load_state_dict(state)
+
+
+def _held(model: nn.Module, optimizer: torch.optim.Optimizer) -> list[Tensor]:
+    """The parameters to train; ValueError if the optimizer holds none of them (a model made anew after it, say)."""
+    held = {id(p) for group in optimizer.param_groups for p in group["params"]}
+    parameters = [p for p in model.parameters() if p.requires_grad]
+    if not any(id(p) in held for p in parameters):
+        raise ValueError("optimizer must hold the model's parameters; it holds none of them.")
+    return parameters

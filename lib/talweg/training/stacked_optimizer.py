@@ -1,0 +1,56 @@
+"""Optimizers for parameters of several runs, stacked along a leading dimension."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+# Each entry's update depends on that entry's gradients alone, hence stacking changes nothing.
+_ELEMENTWISE = {
+    getattr(torch.optim, name)
+    for name in ("SGD", "ASGD", "Adadelta", "Adagrad", "Adam", "Adamax", "AdamW", "NAdam", "RAdam", "RMSprop", "Rprop")
+}
+
+
+class StackedOptimizer:
+    """An optimizer over K stacked runs: one if it works entry by entry, else one for each run.
+
+    make: parameters → optimizer: a class, or any function that makes one. parameters: leaf tensors K×….
+    """
+
+    def __init__(self, make: Callable[..., torch.optim.Optimizer], parameters: list[Tensor], **hyperparameters):
+        self.parameters = parameters
+        self.slices = [self._slice(0)]
+        self.optimizers = [make(self.slices[0], **hyperparameters)]  # that of the first run, which says what kind it is
+        first = self.optimizers[0]
+        self.together = getattr(first, "elementwise", type(first) in _ELEMENTWISE)
+        if self.together:
+            self.optimizers = [make(parameters, **hyperparameters)]
+        else:
+            self.slices += [self._slice(k) for k in range(1, len(parameters[0]))]
+            self.optimizers += [make(part, **hyperparameters) for part in self.slices[1:]]
+
+    def _slice(self, k: int) -> list[Tensor]:
+        """Run k's parameters: leaves that share the stacked memory."""
+        return [p.detach()[k].requires_grad_() for p in self.parameters]
+
+    @property
+    def name(self) -> str:
+        """The method's."""
+        return type(self.optimizers[0]).__name__
+
+    @property
+    def param_groups(self) -> list[dict]:
+        """The groups of all."""
+        return [group for optimizer in self.optimizers for group in optimizer.param_groups]
+
+    def step(self) -> None:
+        """One update from the gradients of the stacked parameters."""
+        if not self.together:
+            for k, part in enumerate(self.slices):
+                for own, stacked in zip(part, self.parameters, strict=True):
+                    own.grad = None if stacked.grad is None else stacked.grad[k]
+        for optimizer in self.optimizers:
+            optimizer.step()
