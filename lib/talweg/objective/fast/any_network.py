@@ -35,7 +35,7 @@ class AnyNetwork:
     CannotPrepare: the outputs turned out not to be those of the model.
     """
 
-    points_at_once = 8  # whose outputs the loss is taken of together
+    points_at_once = 32  # whose outputs the loss is taken of together
 
     def __init__(self, f: NetworkObjective, origin: Tensor, directions: Tensor):
         self.f, self.corners = f, torch.cat([origin.unsqueeze(0), directions])
