@@ -70,7 +70,8 @@ class LAMB(Rule):
 
     def scaled(self, theta: Tensors, r: Tensors, lr: float, weight_decay: float) -> None:
         """The step, given Adam's direction r."""
-        r = coupled(r, theta, weight_decay)
+        if weight_decay:
+            r.add_(theta, alpha=weight_decay)  # in place, unlike `coupled`: r is this function's own
         r_norm = _norms(r)
         ratio = _ratio(_norms(theta), r_norm, r_norm)
         theta.add_(r.mul_(Tensors(list(ratio.unbind()))), alpha=-lr)

@@ -143,8 +143,8 @@ class Rule(Method):
     def _values(self, group: dict[str, Any]) -> dict[str, Any]:
         """The hyperparameters of a group."""
         hyper = {name: group[name] for name in self.hyperparameters}
-        if isinstance(hyper.get("lr"), Tensor):
-            hyper["lr"] = hyper["lr"].item()
+        if type(lr := hyper.get("lr")) is not float and isinstance(lr, Tensor):  # the first test is the quick one
+            hyper["lr"] = lr.item()
         return hyper
 
     def _buckets(self, group: dict[str, Any]) -> Iterable[tuple[list[Tensor], list[Tensor], list[dict]]]:

@@ -53,7 +53,7 @@ def train_seeds(
     seeds = list(seeds)
     models = _made(models, seeds)
     dataset = placed(dataset, device, models[0])
-    shared = dict(epochs=epochs, batch_size=batch_size, schedule=schedule)
+    shared: dict[str, Any] = dict(epochs=epochs, batch_size=batch_size, schedule=schedule)
     if _needs_own_pass(models[0], Optimizer(models[0].parameters(), **hyperparameters)):
         return [
             train(

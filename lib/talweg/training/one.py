@@ -101,7 +101,7 @@ class OneModel(Training):
 
         if isinstance(self.optimizer, Method):
             self.optimizer.prepare(lambda: self.model(x), lambda outputs: self.loss(outputs, y))
-        self.optimizer.step(closure)
+        self.optimizer.step(closure)  # pyright: ignore[reportCallIssue, reportArgumentType] (torch's types say float)
 
     def learn(self) -> None:
         if isinstance(self.optimizer, Method):
@@ -123,7 +123,7 @@ class OneModel(Training):
 def _held(model: nn.Module, optimizer: torch.optim.Optimizer) -> list[Tensor]:
     """The parameters to train; ValueError if the optimizer holds none of them (a model made anew after it, say)."""
     held = {id(p) for group in optimizer.param_groups for p in group["params"]}
-    parameters = [p for p in model.parameters() if p.requires_grad]
+    parameters: list[Tensor] = [p for p in model.parameters() if p.requires_grad]
     if not any(id(p) in held for p in parameters):
         raise ValueError("optimizer must hold the model's parameters; it holds none of them.")
     return parameters

@@ -76,7 +76,7 @@ class Recorder(Listener):
             total += torch.stack([training.loss(one, y_some) for one in outputs]) * len(y_some)
             if f"{part}_accuracy" in self.names:
                 right += (outputs.argmax(-1) == y_some).sum(1)
-        self._add(f"{part}_loss", total / len(y))
+        self._add(f"{part}_loss", torch.as_tensor(total) / len(y))
         self._add(f"{part}_accuracy", torch.as_tensor(right) / len(y))
 
     def _add(self, name: str, values: Tensor) -> None:
@@ -94,4 +94,4 @@ class Recorder(Listener):
 
 def norms(tensors: list[Tensor]) -> Tensor:
     """Euclidean norm over all tensors K×…, for each of the K."""
-    return sum(t.flatten(1).square().sum(1) for t in tensors).sqrt()
+    return torch.as_tensor(sum(t.flatten(1).square().sum(1) for t in tensors)).sqrt()
