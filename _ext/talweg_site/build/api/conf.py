@@ -16,7 +16,6 @@ autodoc_typehints_format = "short"
 autodoc_preserve_defaults = True
 napoleon_google_docstring = False
 napoleon_use_rtype = False
-python_maximum_signature_line_length = 80
 add_module_names = False
 toc_object_entries = False
 

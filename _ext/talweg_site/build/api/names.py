@@ -59,13 +59,14 @@ class Names(ast.NodeVisitor):
         if isinstance(node, ast.Name):
             return self.bound.get(node.id)
         if isinstance(node, ast.Attribute) and (owner := self.refer(node.value)):
-            return self._look_up(f"{owner.name}.{node.attr}", owner.is_value)
+            is_member = owner.name.rpartition(".")[0] in self.results  # of a class: of what kind it is, is not known
+            return self._look_up(f"{owner.name}.{node.attr}", may_lack=owner.is_value or is_member)
         if isinstance(node, ast.Call) and (called := self.refer(node.func)) and not called.is_value:
             cls = self.results.get(called.name)
             return Ref(cls, is_value=True) if cls else None
         return None
 
-    def _look_up(self, name: str, may_lack: bool = False) -> Ref | None:
+    def _look_up(self, name: str, *, may_lack: bool = False) -> Ref | None:
         if name in self.aliases:
             return Ref(self.aliases[name])
         if not may_lack:

@@ -92,7 +92,7 @@ def plain_docstring(app: Sphinx, what: str, name: str, value: Any, options: Any,
         code = line.lstrip().startswith(">>>") or (code and bool(line.strip()))
         if not code and not re.fullmatch(r"\s*-{3,}\s*", line):
             parts = SPAN.split(line)
-            parts[::2] = [re.sub(r"([\\*|`]|_(?!\w))", r"\\\1", text) for text in parts[::2]]
+            parts[::2] = [re.sub(r"([\\*|`]|_(?!\w)|(?<!http)(?<!https):(?=//))", r"\\\1", text) for text in parts[::2]]
             parts[1::2] = [f"`{text}`" if re.fullmatch(r"`[^`]+`", text) else text for text in parts[1::2]]
             lines[number] = "".join(parts)
 
