@@ -120,8 +120,8 @@ def roughness(
     found = []
     for j, kinds in enumerate(parts.details, start=1):
         inside = tuple(levels[j - 1] for levels in rows)
-        squares = sum(c[inside].square() for c in kinds.values())
-        found.append((squares.mean() / 2 ** (j * len(parts.shape))).sqrt())
+        squares = torch.stack([c[inside].square().mean() for c in kinds.values()]).sum()
+        found.append((squares / 2 ** (j * len(parts.shape))).sqrt())
     return torch.stack(found)
 
 

@@ -87,15 +87,15 @@ def batch_norm(
     momentum: float = 0.1,
     eps: float = 1e-5,
 ) -> Tensor:
-    if training:
+    mean, variance = running_mean, running_var
+    if training or mean is None or variance is None:
         if running_mean is not None:
             with torch.no_grad():  # for what it does to the running statistics
                 F.batch_norm(input, running_mean, running_var, None, None, True, momentum, eps)
         over = [0, *range(2, input.ndim)]
         mean, variance = input.mean(over), input.var(over, correction=0)
-    else:
-        mean, variance = running_mean, running_var
-    x = standardize(input, _by_channel(mean, input), _by_channel(variance, input), eps)
+    per_channel = (1, -1, *[1] * (input.ndim - 2))
+    x = standardize(input, mean.view(per_channel), variance.view(per_channel), eps)
     return _scaled_and_shifted(x, _by_channel(weight, input), _by_channel(bias, input))
 
 

@@ -10,7 +10,7 @@ from torch import Generator, Tensor, nn
 
 from talweg.arguments import one_of
 from talweg.initializers import independent, orthogonal
-from talweg.initializers.layers import EMBEDDINGS, Layer, biases, check_writable, kernels, weight_layers
+from talweg.initializers.layers import EMBEDDINGS, Layer, biases, embeddings, kernels, weight_layers
 
 __all__ = ["TENSOR_METHODS", "Method", "check_options", "fill", "named"]
 
@@ -43,27 +43,26 @@ def fill(
     """Fill a model in place by a method of `TENSOR_METHODS` and return it; the checks and errors of `initialize`."""
     function = TENSOR_METHODS[one_of("method", method, TENSOR_METHODS)]
     check_options(method, function, options, generator)
+    skip = (skip,) if isinstance(skip, str) else tuple(skip)
     layers = weight_layers(model, skip)
     if generator is not None and "generator" in inspect.signature(function).parameters:
         options["generator"] = generator
     if method == "delta_orthogonal":
         _check_shapes(layers)
-    if method in _WITH_EMBEDDINGS:
-        for name, module in model.named_modules():
-            if isinstance(module, EMBEDDINGS):
-                check_writable(name, module)
-    _fill(model, layers, method, function, options)
+    drawn = embeddings(model, skip) if method in _WITH_EMBEDDINGS else []
+    _fill(model, drawn, layers, method, function, options)
     return model
 
 
-def _fill(model: nn.Module, layers: list[Layer], method: str, function: Method, options: dict) -> None:
-    embeddings = [module for module in model.modules() if isinstance(module, EMBEDDINGS)]
-    done = {id(module.weight) for module in embeddings}  # weights tied to them are theirs
-    if method in _WITH_EMBEDDINGS:
-        for module in embeddings:
-            function(module.weight, **options)
-            if module.padding_idx is not None:
-                module.weight[module.padding_idx].zero_()
+def _fill(
+    model: nn.Module, drawn: list[Layer], layers: list[Layer], method: str, function: Method, options: dict
+) -> None:
+    # Weights tied to an embedding are the embedding's, whether it is drawn or stays.
+    done = {id(module.weight) for module in model.modules() if isinstance(module, EMBEDDINGS)}
+    for _, module in drawn:
+        function(module.weight, **options)
+        if module.padding_idx is not None:
+            module.weight[module.padding_idx].zero_()
     for _, layer in layers:
         owner = getattr(layer, "weight", layer)
         if id(owner) not in done:

@@ -40,15 +40,21 @@ def weight_layers(model: nn.Module, skip: Iterable[str] = ()) -> list[Layer]:
     _check_module(model)
     skip = (skip,) if isinstance(skip, str) else tuple(skip)
     found = []
-    for name, module in model.named_modules():
-        if any(name == prefix or name.startswith(f"{prefix}.") for prefix in skip):
-            continue
+    for name, module in _not_in(skip, model):
         if isinstance(module, WEIGHT_LAYERS):
             check_writable(name, module)
             found.append(Layer(name, module))
         elif not isinstance(module, EMBEDDINGS) and not is_norm(module):
             _refuse_unknown(name, module, skip)
     return _at_least_one(found, model)
+
+
+def embeddings(model: nn.Module, skip: Iterable[str] = ()) -> list[Layer]:
+    """The embeddings of `model` that are not in `skip`; ValueError if one cannot be written, as in `weight_layers`."""
+    found = [Layer(name, module) for name, module in _not_in(skip, model) if isinstance(module, EMBEDDINGS)]
+    for name, module in found:
+        check_writable(name, module)
+    return found
 
 
 def running_layers(model: nn.Module) -> list[Layer]:
@@ -142,6 +148,14 @@ def _check_tensor(name: str, own: str, tensor: Tensor, layer: nn.Module) -> None
             f"layer {name!r} must have at least one element in its {own}; got shape {tuple(tensor.shape)}. "
             "Name the layer in skip to leave it alone."
         )
+
+
+def _not_in(skip: Iterable[str], model: nn.Module) -> Iterator[tuple[str, nn.Module]]:
+    """The modules of `model` by name, without those that `skip` names and what they hold."""
+    skip = (skip,) if isinstance(skip, str) else tuple(skip)
+    for name, module in model.named_modules():
+        if not any(name == prefix or name.startswith(f"{prefix}.") for prefix in skip):
+            yield name, module
 
 
 def _check_module(model: object) -> None:

@@ -46,6 +46,7 @@ def initialize(
     if one_of("method", method, METHODS) in TENSOR_METHODS:
         return fill(model, method, generator, skip=skip, **options)
     check_options(method, MODEL_METHODS[method], options, generator)
+    skip = (skip,) if isinstance(skip, str) else tuple(skip)
     weight_layers(model, skip)  # for its errors
     if skip:
         raise ValueError(f"skip cannot be combined with {method!r}, which needs the whole model.")

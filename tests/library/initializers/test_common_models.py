@@ -421,6 +421,18 @@ def test_an_embedding_that_cannot_be_written_is_named(name):
         initialize(model, "normal")
     assert torch.equal(parameters(model), before)
     initialize(model, "kaiming_normal")  # which leaves embeddings alone
+    initialize(model, "normal", skip="1")
+
+
+@pytest.mark.parametrize("method", ["normal", "truncated_normal"])
+@pytest.mark.parametrize("kind", [nn.Embedding, nn.EmbeddingBag])
+def test_skip_leaves_embeddings_too(kind, method):
+    model = nn.Sequential(kind(5, 6), nn.Linear(6, 6), nn.ModuleDict({"table": kind(4, 3)}))
+    before = [model[0].weight.clone(), model[2]["table"].weight.clone()]
+    initialize(model, method, skip=["0", "2"])
+    assert torch.equal(model[0].weight, before[0]) and torch.equal(model[2]["table"].weight, before[1])
+    initialize(model, method)
+    assert not torch.equal(model[0].weight, before[0])
 
 
 @pytest.mark.parametrize(
