@@ -6,7 +6,7 @@ from torch.nn.functional import cross_entropy
 
 import talweg
 from talweg import figures
-from talweg.book.landscapes.figures import FACTORS, RESCALINGS, _rescaling_words, rescaled
+from talweg.book.landscapes.figures import FACTORS, RESCALINGS, rescaled
 from talweg.i18n import EDITIONS
 from talweg.landscape import Surface, random_directions
 from talweg.models import MLP
@@ -126,7 +126,7 @@ def test_words_are_in_every_language(network):
     for code in EDITIONS:
         talweg.use(code)
         widget = planes(Bowl([1.0, 9.0, 4.0]), torch.zeros(3, dtype=F64), spans=(1.0,), resolution=3)
-        found.append({widget.words["figure"], widget.words["said"], _rescaling_words()["said"]})
+        found.append({widget.words["figure"], widget.words["said"], figures.Rescaling._words(None)["said"]})
     assert not set.intersection(*found)
 
 
