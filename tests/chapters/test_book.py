@@ -10,7 +10,7 @@ import yaml
 
 from talweg import chapters as book
 from talweg.exercises import loader
-from talweg_site.author import execute, notebooks
+from talweg_site.author import execute, notebooks, widgets
 from talweg_site.chapter import chapters
 from talweg_site.check import nbcheck, parity, style
 

@@ -52,6 +52,7 @@ class Playground(Figure):
         steps: int | None = None,
     ):
         known = SETUP["surfaces"][one_of("surface", surface, SETUP["surfaces"])]
+        kappa = type(self).kappa.validate(self, kappa)  # at once: the ravine's learning rates are divided by it
         x, _y, z = load_slice()
         super().__init__(
             setup=SETUP,

@@ -80,7 +80,8 @@ lanczos = Lanczos
 class Edge(Figure):
     """2000 steps of full-batch descent on a tanh network of 37 parameters, with its sharpness every 20.
 
-    eta: step size, 0.05 to 1. momentum: 0 to 0.95, in PyTorch's convention. seed: of the start.
+    eta: step size, 0.05 to 1. momentum: 0 to 0.95, in PyTorch's convention.
+    nesterov: with Nesterov's momentum. seed: of the start.
 
     On a quadratic the border is 2/η, (2 + 2μ)/η with a heavy ball, (2 + 2μ)/(η (1 + 2μ)) with Nesterov's momentum
     (Cohen et al. 2021, arXiv:2103.00065). The network fits 20 points of Chebyshev's polynomial of degree 4.
@@ -134,7 +135,8 @@ edge_of_stability = Edge
 class Eigenplanes(Planes):
     """The loss on planes of eigenvectors through one point, as surfaces to turn, with the path that led there.
 
-    pairs: what the reader chooses from (a name such as "v₁, v₂") → two directions (P,). Everything else as in `slices`.
+    pairs: what the reader chooses from (a name such as "v₁, v₂") → two directions (P,). center, path, spans and
+    resolution as in `slices`.
     """
 
     def __init__(
