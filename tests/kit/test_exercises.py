@@ -211,6 +211,13 @@ def test_words_follow_the_language():
     assert names["zh"].language == "zh-CN"
 
 
+def test_what_exercise_makes_does_not_depend_on_what_was_made_before(monkeypatch):
+    """Not on an earlier exercise, nor on making the notebooks for the page."""
+    monkeypatch.setenv("TALWEG_BATCH", "1")
+    first, second = exercise("gd-by-hand"), exercise("gd-by-hand")
+    assert type(first) is type(second) is Exercise and first._esm == second._esm and first._css == second._css
+
+
 def test_unknown_exercise_suggests_the_nearest():
     with pytest.raises(ValueError, match="exercise must be one of .*; got 'gd-by-hnd'. Did you mean 'gd-by-hand'"):
         exercise("gd-by-hnd")
@@ -301,6 +308,21 @@ def test_every_case_catches_something():
 
 
 # Progress
+
+
+def test_progress_lies_in_the_users_folder_and_a_file_of_before_is_used_on(monkeypatch, tmp_path):
+    """platformdirs follows XDG_DATA_HOME on macOS, where there was one place before."""
+    monkeypatch.undo()
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setattr(storage, "user_data_path", lambda name, appauthor: tmp_path / "data" / name)
+    assert storage.path() == tmp_path / "data" / "talweg" / "progress.json"
+    before = tmp_path / "Library" / "Application Support" / "talweg" / "progress.json"
+    before.parent.mkdir(parents=True)
+    before.write_text("{}", encoding="utf-8")
+    assert storage.path() == before
+    (tmp_path / "data" / "talweg").mkdir(parents=True)
+    (tmp_path / "data" / "talweg" / "progress.json").write_text("{}", encoding="utf-8")
+    assert storage.path() == tmp_path / "data" / "talweg" / "progress.json"
 
 
 def test_progress_is_remembered_across_widgets_and_editions():

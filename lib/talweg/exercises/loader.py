@@ -47,7 +47,10 @@ def load(book: Path = BOOK) -> dict[str, Entry]:
     entries: dict[str, Entry] = {}
     for chapter in chapters(book):
         path = folder(chapter, book) / "exercises.toml"
-        for name, table in (_read(path, book) if path.exists() else {}).items():
+        if not path.exists():
+            _refuse_words_alone(path, book)
+            continue
+        for name, table in _read(path, book).items():
             where = f"{path.relative_to(book)}: {name}"
             if name in entries:
                 raise ExerciseDataError(f"{where}: is already defined by the chapter {entries[name].chapter}")
@@ -83,6 +86,12 @@ def known(chapter: str | None = None) -> list[str]:
 def entry(name: str) -> Entry:
     """The exercise called `name`. Raises ValueError with the nearest id where there is none."""
     return load()[one_of("exercise", name, load())]
+
+
+def _refuse_words_alone(path: Path, book: Path) -> None:
+    """A chapter may have no exercises, but then no edition speaks of any."""
+    for words in sorted(path.parent.glob("exercises.*.toml")):
+        raise ExerciseDataError(f"{path.relative_to(book)}: is missing, but {words.relative_to(book)} is there")
 
 
 def _read(path: Path, book: Path) -> dict[str, dict]:
