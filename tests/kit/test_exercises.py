@@ -215,7 +215,9 @@ def test_what_exercise_makes_does_not_depend_on_what_was_made_before(monkeypatch
     """Not on an earlier exercise, nor on making the notebooks for the page."""
     monkeypatch.setenv("TALWEG_BATCH", "1")
     first, second = exercise("gd-by-hand"), exercise("gd-by-hand")
-    assert type(first) is type(second) is Exercise and first._esm == second._esm and first._css == second._css
+    assert isinstance(first, Exercise) and isinstance(second, Exercise)
+    assert first._anywidget_id == second._anywidget_id == "talweg.exercises.widgets.Exercise"
+    assert first._esm == second._esm and first._css == second._css
 
 
 def test_unknown_exercise_suggests_the_nearest():
