@@ -10,7 +10,7 @@ import yaml
 
 from talweg import chapters as book
 from talweg.exercises import loader
-from talweg_site.author import execute, notebooks
+from talweg_site.author import execute, notebooks, widgets
 from talweg_site.chapter import chapters
 from talweg_site.check import nbcheck, parity, style
 
@@ -83,7 +83,7 @@ def test_no_notebook_stores_heavy_or_live_only_output(root):
     """FigureWidget brings 5 MB of script, a bare ipywidgets slider has no label a screen reader finds."""
     for md in chapters(root):
         notebook = nbformat.read(md.with_suffix(".ipynb"), as_version=4)
-        state = notebook.metadata.get("widgets", {}).get(execute.WIDGETS, {}).get("state", {})
+        state = notebook.metadata.get("widgets", {}).get(widgets.STATE, {}).get("state", {})
         names = {entry["model_name"] for entry in state.values()}
         assert not {n for n in names if n == "FigureModel" or "Slider" in n}, md
         types = {

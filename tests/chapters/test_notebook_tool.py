@@ -9,7 +9,7 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from talweg_site.author import execute, notebooks
+from talweg_site.author import execute, notebooks, widgets
 from talweg_site.chapter import ChapterError, read_chapter
 
 RANDOM_WIDGETS = """\
@@ -53,6 +53,35 @@ def test_running_again_and_making_anew_give_the_same_bytes(make_book, edit):
     path.unlink()
     assert run(book) == 0
     assert path.read_bytes() == first
+
+
+def stored(*models: dict) -> nbformat.NotebookNode:
+    """A notebook with these widget models, all shown."""
+    names = [f"{100 + i:032x}" for i in range(len(models))]
+    state = {name: {"model_name": "AnyModel", "state": model} for name, model in zip(names, models, strict=True)}
+    outputs = [nbformat.v4.new_output("display_data", data={"text/plain": name}) for name in names]
+    metadata = {"widgets": {widgets.STATE: {"state": state}}}
+    return nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(outputs=outputs)], metadata=metadata)
+
+
+def test_a_script_that_two_models_share_is_stored_once():
+    script = "const render = () => 1;\nexport default { render };\n"
+    one, other = {"_esm": script, "_css": "a{}"}, {"_esm": script, "_css": "b{}"}
+    notebook = stored(one, {"_esm": "x" + script, "_css": "a{}"}, dict(one), other, {"_esm": "export default {};"})
+    notebook.metadata.widgets[widgets.STATE].state[f"{104:032x}"].state["value"] = 1
+    widgets.tidy(notebook)
+    found = [entry.state for entry in notebook.metadata.widgets[widgets.STATE].state.values()]
+    assert [state["_esm"] == script for state in found] == [True, False, False, False, False]
+    assert found[1]["_esm"] == "x" + script and found[4]["_esm"] == "export default {};"
+    assert found[2]["_esm"] == found[3]["_esm"] == widgets.BORROWED.replace("MODEL", f"{1:032x}")
+    assert [state.get("_css") for state in found] == ["a{}", "a{}", "", "b{}", None]
+
+
+def test_a_script_that_does_more_than_render_is_not_borrowed():
+    script = "export default { initialize, render };\n"
+    notebook = stored({"_esm": script}, {"_esm": script})
+    widgets.tidy(notebook)
+    assert all(entry.state["_esm"] == script for entry in notebook.metadata.widgets[widgets.STATE].state.values())
 
 
 def test_new_prose_goes_over_without_running(make_book, edit, monkeypatch):

@@ -26,8 +26,10 @@ def test_what_is_no_number_is_not_guessed(javascript):
 
 
 def _spec(entry):
-    tolerance = {key: entry.fields[key] for key in ("relative", "absolute") if key in entry.fields}
-    return {"answer": {"value": entry.fields["answer"]} | tolerance, "wrong": entry.fields.get("wrong", [])}
+    return {
+        "answer": {"value": entry.answer, "relative": entry.relative, "absolute": entry.absolute},
+        "wrong": entry.wrong,
+    }
 
 
 NUMBERS = [entry for entry in loader.load().values() if entry.kind == "number"]
@@ -36,8 +38,8 @@ NUMBERS = [entry for entry in loader.load().values() if entry.kind == "number"]
 @pytest.mark.parametrize("entry", NUMBERS, ids=lambda entry: entry.id)
 def test_answer_is_right_and_each_known_slip_gets_its_own_feedback(javascript, entry):
     spec = _spec(entry)
-    texts = [str(entry.fields["answer"]), str(entry.fields["answer"]).replace(".", ",")]
-    slips = entry.fields["wrong"]
+    texts = [str(entry.answer), str(entry.answer).replace(".", ",")]
+    slips = entry.wrong
     calls = [("judgeNumber", [spec, text]) for text in texts + [repr(wrong["value"]) for wrong in slips]]
     judged = javascript(ANSWERS, *calls)
     assert [result["state"] for result in judged] == ["right"] * 2 + ["wrong"] * len(slips)

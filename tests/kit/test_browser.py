@@ -13,6 +13,7 @@ from selenium.webdriver.support.select import Select
 
 import talweg
 from talweg import figures
+from talweg_site.author.widgets import BORROWED
 
 pytestmark = pytest.mark.browser
 
@@ -271,3 +272,24 @@ def test_signal_and_spectrum_speak_of_their_state(opened):
     assert f"número de condición, {kappa}." in said(browser)
     press(browser, ".tw-controls > button")
     until(lambda: f"número de condición, {kappa}." not in said(browser))
+
+
+def test_a_borrowed_script_draws_with_that_of_the_earlier_model(browser, tmp_path):
+    """What `talweg_site.author.widgets` stores for the second exercise of a notebook."""
+    talweg.use("es")
+    first, second = talweg.exercise("gd-by-hand"), talweg.exercise("gd-stopping")
+    state = {name: value for name, value in second.get_state().items() if not name.startswith("_") and name != "layout"}
+    borrowed = BORROWED.replace("MODEL", "0" * 31 + "1").replace(
+        "export default { render };", "globalThis.render = render;"
+    )
+    page = (
+        PAGE.replace("CONTENT", "").replace("CSS", "").replace("SCRIPT", borrowed).replace("STATE", json.dumps(state))
+    )
+    manager = "window.asked = []; model.widget_manager = { async get_model(id) { asked.push(id); return FIRST; } };"
+    earlier = f"{{ get: () => {json.dumps(first._esm)} }}".replace("</", "<\\/")
+    page = page.replace("window.errors = [];", manager.replace("FIRST", earlier) + "window.errors = [];")
+    (tmp_path / "page.html").write_text(page, encoding="utf-8")
+    browser.get((tmp_path / "page.html").as_uri())
+    shown = until(lambda: browser.find_elements(By.CSS_SELECTOR, '[data-exercise="gd-stopping"]'))
+    assert len(shown[0].find_elements(By.CSS_SELECTOR, "input[type=radio]")) == 4
+    assert browser.execute_script("return [window.errors, window.asked]") == [[], ["0" * 31 + "1"]]

@@ -1,19 +1,13 @@
-"""The joined scripts, as the browser gets them."""
+"""The joined scripts, as the browser gets them; those of the figures in tests/book/test_every_figure.py."""
 
 import pytest
 
 import talweg
-from talweg import figures
 from talweg.exercises import exercise, progress
 from talweg.widgets import script
 
-FIGURES = ["ravine", "noise", "saddle", "playground", "momentum", "adam_start", "signal_depth", "singular_values"]
 
-
-@pytest.mark.parametrize(
-    "make", [lambda: exercise("gd-by-hand"), progress, *(getattr(figures, name) for name in FIGURES)],
-    ids=["exercise", "progress", *FIGURES],
-)  # fmt: skip
+@pytest.mark.parametrize("make", [lambda: exercise("gd-by-hand"), progress], ids=["exercise", "progress"])
 def test_bundle_is_a_module_that_renders(parses, make):
     talweg.use("de")
     assert parses(make()._esm)

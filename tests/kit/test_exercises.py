@@ -9,8 +9,9 @@ import pytest
 import torch
 
 import talweg
-from talweg.chapters import BOOK
-from talweg.exercises import Exercise, ExerciseDataError, cases, checks, exercise, loader, progress, storage
+from talweg.chapters import BOOK, folder
+from talweg.exercises import Exercise, ExerciseDataError, exercise, judge, loader, progress, schema, storage
+from talweg.exercises.kinds import Choice, Code, Number, Ordering
 from talweg.i18n import EDITIONS
 
 ENTRIES = loader.load()
@@ -40,38 +41,64 @@ def test_at_most_a_third_of_a_chapter_is_multiple_choice():
         assert kinds.count("choice") <= len(kinds) / 3, chapter
 
 
+def disagreement(entry, oracle):
+    """Where the data file and the oracle differ: file, id, key, and both values; "" where they agree."""
+    places = [("answer", entry.answer, oracle())] if not isinstance(entry, Code) else []
+    for i, case in enumerate(entry.cases if isinstance(entry, Code) else []):
+        found = oracle(*judge.tensors(case["args"]))
+        found = found if isinstance(found, tuple | list) else (found,)
+        values = [value.tolist() if isinstance(value, torch.Tensor) else value for value in found]
+        places.append((f"cases[{i}].expected", case["expected"], values))
+    file = f"{folder(entry.chapter).name}/exercises.toml"
+    return "\n".join(
+        f"{file}: {entry.id}.{key}: {stated}; {entry.oracle} says {computed}"
+        for key, stated, computed in places
+        if not same(stated, computed)
+    )
+
+
+def same(stated, computed):
+    """Equal, numbers up to 1e-12, lists entry by entry."""
+    if isinstance(stated, list):
+        return isinstance(computed, list) and len(stated) == len(computed) and all(map(same, stated, computed))
+    return stated == computed if isinstance(stated, str) else computed == pytest.approx(stated, rel=1e-12, abs=1e-12)
+
+
 def _oracle(entry):
-    module, name = entry.fields["oracle"].split(":")
+    module, name = entry.oracle.split(":")
     return getattr(importlib.import_module(module), name)
 
 
-@pytest.mark.parametrize("entry", [e for e in ENTRIES.values() if e.kind in ("number", "ordering")], ids=lambda e: e.id)
-def test_answers_are_those_of_the_library(entry):
-    answer = _oracle(entry)()
-    if entry.kind == "number":
-        answer = pytest.approx(answer, rel=1e-12)
-    assert entry.fields["answer"] == answer
+WITH_ORACLES = [entry for entry in ENTRIES.values() if not isinstance(entry, Choice)]
 
 
-@pytest.mark.parametrize("entry", [e for e in ENTRIES.values() if e.kind == "code"], ids=lambda e: e.id)
-def test_hidden_cases_are_those_of_the_library(entry):
-    for case in entry.fields["cases"]:
-        found = _oracle(entry)(*cases.tensors(case["args"]))
-        found = found if isinstance(found, tuple | list) else (found,)
-        for value, expected in zip(found, cases.tensors(case["expected"]), strict=True):
-            torch.testing.assert_close(value, expected, rtol=1e-12, atol=1e-12)
+@pytest.mark.parametrize("entry", WITH_ORACLES, ids=lambda entry: entry.id)
+def test_answers_and_hidden_cases_are_those_of_the_library(entry):
+    assert disagreement(entry, _oracle(entry)) == ""
+
+
+@pytest.mark.parametrize(
+    ("name", "wrong_oracle", "message"),
+    [
+        ("gd-by-hand", lambda: 32.8, r"gradient_descent/exercises.toml: gd-by-hand.answer: 32.805; .*:gd_by_hand says 32.8"),
+        ("gd-order", lambda: ["a"], r"exercises.toml: gd-order.answer: \['lr01-b64', .*says \['a'\]"),
+        ("gd-code", lambda t, v, g, lr, m: (t - lr * (m * v + g), v), r"gd-code.cases\[0\].expected: .*says \[\[0.95, "),
+    ],
+)  # fmt: skip
+def test_an_oracle_that_disagrees_is_told_with_file_id_and_both_values(name, wrong_oracle, message):
+    assert re.search(message, disagreement(ENTRIES[name], wrong_oracle))
 
 
 def test_momentum_cases_are_torchs():
-    for case in ENTRIES["gd-code"].fields["cases"]:
-        theta, velocity, gradient, lr, momentum = cases.tensors(case["args"])
+    for case in ENTRIES["gd-code"].cases:
+        theta, velocity, gradient, lr, momentum = judge.tensors(case["args"])
         parameter = torch.nn.Parameter(theta)
         optimizer = torch.optim.SGD([parameter], lr=lr, momentum=momentum)
         if momentum:
             optimizer.state[parameter]["momentum_buffer"] = velocity
         parameter.grad = gradient
         optimizer.step()
-        torch.testing.assert_close(parameter.detach(), cases.tensors(case["expected"])[0])
+        torch.testing.assert_close(parameter.detach(), judge.tensors(case["expected"])[0])
 
 
 def test_variance_by_drawing():
@@ -85,25 +112,25 @@ def test_variance_by_drawing():
 
 def test_readers_do_not_see_the_right_option_first_or_the_items_in_order():
     for entry in ENTRIES.values():
-        if entry.kind in ("choice", "ordering"):
+        if isinstance(entry, Choice | Ordering):
             shown = entry.shuffled()
-            assert shown[0] != entry.fields["answer"] and shown != entry.fields["answer"]
+            assert shown[0] != entry.answer and shown != entry.answer
             assert shown == entry.shuffled()
 
 
 def test_hints_do_not_state_a_numeric_answer():
     for code in EDITIONS:
         for name, text in loader.texts(code).items():
-            if ENTRIES[name].kind == "number":
-                written = f"{ENTRIES[name].fields['answer']:.4g}"
+            if isinstance(ENTRIES[name], Number):
+                written = f"{ENTRIES[name].answer:.4g}"
                 alone = re.compile(rf"(?<![\d.]){re.escape(written)}(?!\.?\d)")
                 assert not any(alone.search(hint.replace(",", ".")) for hint in text.hints), (code, name)
 
 
 def test_both_whitelists_of_mathml_agree():
-    source = (Path(checks.__file__).parent / "rich.js").read_text(encoding="utf-8")
+    source = (Path(schema.__file__).parent / "rich.js").read_text(encoding="utf-8")
     tags = re.search(r"new Set\(\((.*?)\)\.split", source, re.S)[1]
-    assert set(" ".join(re.findall(r'"([^"]*)"', tags)).split()) == checks.MATHML
+    assert set(" ".join(re.findall(r'"([^"]*)"', tags)).split()) == schema.MATHML
 
 
 GOOD = 'kind = "number"\nanswer = 2.0\nrelative = 1e-3\noracle = "m:f"\nwrong = [{ value = 1.0, relative = 1e-3, feedback = "half" }]\n'
@@ -151,18 +178,18 @@ def chapter_folder(book: Path) -> Path:
     ],
 )
 def test_malformed_data_names_file_and_key(tmp_path, neutral, edition, message):
-    folder = chapter_folder(tmp_path / "book")
-    (folder / "exercises.toml").write_text("[x]\n" + neutral, encoding="utf-8")
+    here = chapter_folder(tmp_path / "book")
+    (here / "exercises.toml").write_text("[x]\n" + neutral, encoding="utf-8")
     if edition is not None:
-        (folder / "exercises.es.toml").write_text("[x]\n" + edition, encoding="utf-8")
+        (here / "exercises.es.toml").write_text("[x]\n" + edition, encoding="utf-8")
     with pytest.raises(ExerciseDataError, match=message):
         loader.texts("es", tmp_path / "book")
 
 
 def test_good_data_of_the_same_form_is_accepted(tmp_path):
-    folder = chapter_folder(tmp_path / "book")
-    (folder / "exercises.toml").write_text("[x]\n" + GOOD, encoding="utf-8")
-    (folder / "exercises.es.toml").write_text("[x]\n" + SAYS, encoding="utf-8")
+    here = chapter_folder(tmp_path / "book")
+    (here / "exercises.toml").write_text("[x]\n" + GOOD, encoding="utf-8")
+    (here / "exercises.es.toml").write_text("[x]\n" + SAYS, encoding="utf-8")
     assert loader.texts("es", tmp_path / "book")["x"].feedback == {"half": "H"}
 
 
@@ -184,8 +211,17 @@ def test_words_follow_the_language():
     assert names["zh"].language == "zh-CN"
 
 
+def test_what_exercise_makes_does_not_depend_on_what_was_made_before(monkeypatch):
+    """Not on an earlier exercise, nor on making the notebooks for the page."""
+    monkeypatch.setenv("TALWEG_BATCH", "1")
+    first, second = exercise("gd-by-hand"), exercise("gd-by-hand")
+    assert isinstance(first, Exercise) and isinstance(second, Exercise)
+    assert first._anywidget_id == second._anywidget_id == "talweg.exercises.widgets.Exercise"
+    assert first._esm == second._esm and first._css == second._css
+
+
 def test_unknown_exercise_suggests_the_nearest():
-    with pytest.raises(ValueError, match="unknown exercise 'gd-by-hnd'; did you mean 'gd-by-hand'"):
+    with pytest.raises(ValueError, match="exercise must be one of .*; got 'gd-by-hnd'. Did you mean 'gd-by-hand'"):
         exercise("gd-by-hnd")
 
 
@@ -276,13 +312,28 @@ def test_every_case_catches_something():
 # Progress
 
 
+def test_progress_lies_in_the_users_folder_and_a_file_of_before_is_used_on(monkeypatch, tmp_path):
+    """platformdirs follows XDG_DATA_HOME on macOS, where there was one place before."""
+    monkeypatch.undo()
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setattr(storage, "user_data_path", lambda name, appauthor: tmp_path / "data" / name)
+    assert storage.path() == tmp_path / "data" / "talweg" / "progress.json"
+    before = tmp_path / "Library" / "Application Support" / "talweg" / "progress.json"
+    before.parent.mkdir(parents=True)
+    before.write_text("{}", encoding="utf-8")
+    assert storage.path() == before
+    (tmp_path / "data" / "talweg").mkdir(parents=True)
+    (tmp_path / "data" / "talweg" / "progress.json").write_text("{}", encoding="utf-8")
+    assert storage.path() == tmp_path / "data" / "talweg" / "progress.json"
+
+
 def test_progress_is_remembered_across_widgets_and_editions():
     record = {"state": "right", "attempts": 2, "hints": 1, "answer": "32,805"}
     exercise("gd-by-hand").record = record
     talweg.use("ru")
     assert exercise("gd-by-hand").record == record
     assert progress().records == {"gd-by-hand": record}
-    assert not list(storage.path().parent.glob("*.tmp"))
+    assert not list(storage.path().parent.glob("*.part"))
 
 
 def test_batch_neither_reads_nor_writes(monkeypatch):
@@ -337,7 +388,7 @@ def test_forgotten_record_leaves_the_file():
 
 def test_oracles_are_all_used():
     """Every function of the modules that are named, apart from their own helpers, answers an exercise."""
-    named = {entry.fields["oracle"] for entry in ENTRIES.values() if "oracle" in entry.fields}
+    named = {entry.oracle for entry in WITH_ORACLES}
     modules = {name.split(":")[0] for name in named}
     found = {path.parent.name for path in BOOK.glob("*/oracles.py")}
     assert modules == {f"talweg.book.{name}.oracles" for name in found}

@@ -164,15 +164,15 @@ def test_every_exercise_of_the_chapter_is_drawn_and_untried(page: Any, chapter: 
 
 def test_number_typed_wrongly_then_rightly(page: Any, chapter: str) -> None:
     """With keys and the button, as a reader does."""
-    name = next(name for name in of_kind(chapter, "number") if loader.entry(name).fields.get("wrong"))
-    fields, feedback = loader.entry(name).fields, texts(name).feedback
+    name = next(name for name in of_kind(chapter, "number") if loader.entry(name).wrong)
+    entry, feedback = loader.entry(name), texts(name).feedback
     box = one(page, name, "input")
-    box.send_keys(localize(written(fields["wrong"][0]["value"])), Keys.ENTER)
+    box.send_keys(localize(written(entry.wrong[0]["value"])), Keys.ENTER)
     assert state(page, name) == "wrong"
     assert one(page, name, ".tw-state").text == words()["states"]["wrong"]
-    assert plain(feedback[fields["wrong"][0]["feedback"]]) in one(page, name, ".tw-feedback").text
+    assert plain(feedback[entry.wrong[0]["feedback"]]) in one(page, name, ".tw-feedback").text
     box.clear()
-    box.send_keys(localize(written(fields["answer"])))
+    box.send_keys(localize(written(entry.answer)))
     one(page, name, ".tw-check").click()
     assert state(page, name) == "right"
     assert one(page, name, ".tw-state").text == words()["states"]["right"]
@@ -181,8 +181,8 @@ def test_number_typed_wrongly_then_rightly(page: Any, chapter: str) -> None:
 
 def test_each_known_slip_gets_its_own_feedback(page: Any, chapter: str) -> None:
     for name in of_kind(chapter, "number"):
-        fields, feedback = loader.entry(name).fields, texts(name).feedback
-        slips = fields.get("wrong", [])
+        entry, feedback = loader.entry(name), texts(name).feedback
+        slips = entry.wrong
         found = reply(page, name, *(localize(written(slip["value"])) for slip in slips))
         for slip, (shown, said) in zip(slips, found, strict=True):
             assert shown == "wrong"
@@ -191,7 +191,7 @@ def test_each_known_slip_gets_its_own_feedback(page: Any, chapter: str) -> None:
 
 def test_right_number_with_either_decimal_mark(page: Any, chapter: str) -> None:
     for name in of_kind(chapter, "number"):
-        answer = written(loader.entry(name).fields["answer"])
+        answer = written(loader.entry(name).answer)
         praise = plain(texts(name).feedback.get("right", ""))
         for shown, said in reply(page, name, answer, answer.replace(".", ","), localize(answer)):
             assert (shown, said) == ("right", f"{words()['states']['right']} {praise}".strip()), name
@@ -199,7 +199,7 @@ def test_right_number_with_either_decimal_mark(page: Any, chapter: str) -> None:
 
 def test_other_numbers_and_words_are_answered(page: Any, chapter: str) -> None:
     for name in of_kind(chapter, "number"):
-        far = written(7 * loader.entry(name).fields["answer"] + 1000)
+        far = written(7 * loader.entry(name).answer + 1000)
         [word, number] = reply(page, name, "abc", far)
         assert word == ("untried", words()["not_a_number"]), name
         assert number == ("wrong", f"{words()['states']['wrong']} {words()['not_yet']}"), name
@@ -207,15 +207,15 @@ def test_other_numbers_and_words_are_answered(page: Any, chapter: str) -> None:
 
 def test_each_wrong_option_has_its_own_feedback(page: Any, chapter: str) -> None:
     for name in of_kind(chapter, "choice"):
-        fields, feedback = loader.entry(name).fields, texts(name).feedback
+        entry, feedback = loader.entry(name), texts(name).feedback
         one(page, name, ".tw-check").click()
         assert (state(page, name), one(page, name, ".tw-feedback").text) == ("untried", words()["choose"])
-        wrong = [option for option in fields["options"] if option != fields["answer"]]
+        wrong = [option for option in entry.options if option != entry.answer]
         said = [f"{words()['states']['wrong']} {plain(feedback[option])}" for option in wrong]
         assert reply(page, name, *wrong) == [("wrong", text) for text in said]
         assert len(set(said)) == len(wrong)
         # The label is part of the button: a click on the words chooses.
-        label = page.driver.find_element(By.XPATH, f'//input[@value="{fields["answer"]}"]/following-sibling::span')
+        label = page.driver.find_element(By.XPATH, f'//input[@value="{entry.answer}"]/following-sibling::span')
         label.click()
         one(page, name, ".tw-check").click()
         assert state(page, name) == "right"
@@ -227,7 +227,7 @@ def test_ordering_by_keyboard(page: Any, chapter: str) -> None:
         return [button.get_attribute("data-item") for button in buttons]
 
     for name in of_kind(chapter, "ordering"):
-        answer, shown = loader.entry(name).fields["answer"], loader.entry(name).shuffled()
+        answer, shown = loader.entry(name).answer, loader.entry(name).shuffled()
         assert order() == shown
         one(page, name, ".tw-check").send_keys(Keys.ENTER)
         placed = sum(a == b for a, b in zip(shown, answer, strict=True))
@@ -285,7 +285,7 @@ def test_what_was_done_is_remembered_listed_saved_and_forgotten(wide: Any, code:
     name, other = of_kind(chapter, "number")[:2]
     show(page, f"{code}/{chapter}.html", len(loader.known(chapter)))
     page.run(FORGET)
-    answer = localize(written(loader.entry(name).fields["answer"]))
+    answer = localize(written(loader.entry(name).answer))
     reply(page, name, answer)
     reply(page, other, "12345,5", "12345,6")
     page.driver.refresh()
@@ -435,7 +435,7 @@ def test_widgets_are_accessible_after_use(page: Any, chapter: str, axe: str) -> 
     for name in loader.known(chapter):
         one(page, name, ".tw-hint").send_keys(Keys.ENTER)
     number, *more = of_kind(chapter, "number")
-    reply(page, number, written(loader.entry(number).fields["answer"]))
+    reply(page, number, written(loader.entry(number).answer))
     for name in more:
         reply(page, name, "12345")
     # axe-core looks at what is behind each word: without the rest of the page that takes a tenth of the time.

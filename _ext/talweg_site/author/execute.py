@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import json
 import os
 import re
 from pathlib import Path
@@ -12,14 +11,13 @@ import nbformat
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 
+from talweg_site.author import widgets
 from talweg_site.chapter import ChapterError
 
 TIMEOUT = 300  # seconds a cell may take; a whole notebook should need 25
 BATCH = {"TALWEG_BATCH": "1", "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "PYTHONHASHSEED": "0"}
 LARGE, TOO_LARGE = 250_000, 500_000  # bytes of an .ipynb: a warning, an error
 MAX_PICTURES, MAX_PICTURE = 6, 40_000  # PNGs in a notebook, bytes of one
-MODEL_ID = re.compile(r"(?<![0-9a-f])[0-9a-f]{32}(?![0-9a-f])")
-WIDGETS = "application/vnd.jupyter.widget-state+json"
 UNSTABLE = {  # what differs from one run or machine to the next, as it would look in an output
     "a memory address (give the object a repr of its own)": re.compile(r"\bat 0x[0-9a-f]{6,}"),
     "the path of an installed package (mend what warns)": re.compile(r"site-packages[/\\]"),
@@ -63,34 +61,10 @@ def _failure(label: str, notebook: nbformat.NotebookNode, error: Exception) -> s
 
 def normalise(notebook: nbformat.NotebookNode) -> None:
     """Replace what is random or tells the machine: widget model ids, the Python version, execution times."""
-    info = notebook.metadata.get("language_info", {})
-    info.pop("version", None)
+    notebook.metadata.get("language_info", {}).pop("version", None)
     for cell in notebook.cells:
         cell.metadata.pop("execution", None)
-    state = notebook.metadata.get("widgets", {}).get(WIDGETS, {}).get("state", {})
-    _drop_unused(state, notebook.cells)
-    if not state:
-        notebook.metadata.pop("widgets", None)
-        return
-    # the state lists models in the order in which the program made them: the same in every run
-    names = {old: f"{number:032x}" for number, old in enumerate(state, start=1)}
-    for holder in [notebook.metadata, *(cell for cell in notebook.cells if cell.cell_type == "code")]:
-        text = json.dumps(holder)
-        renamed = MODEL_ID.sub(lambda match: names.get(match[0], match[0]), text)
-        if renamed != text:
-            holder.clear()
-            holder.update(nbformat.from_dict(json.loads(renamed)))
-
-
-def _drop_unused(state: dict, cells: list) -> None:
-    """Remove the output-capturing and style models that nothing shows or refers to."""
-    shown = set(MODEL_ID.findall(json.dumps([cell.get("outputs", []) for cell in cells])))
-    texts = {model: json.dumps(entry.get("state", {})) for model, entry in state.items()}
-    # links and anywidgets act without being shown; a bare layout or style does not
-    passive = {m for m, entry in state.items() if re.search(r"(Layout|Style)Model$", entry.get("model_name", ""))}
-    used = shown | {ref for m, text in texts.items() for ref in MODEL_ID.findall(text)}
-    for model in passive - used:
-        del state[model]
+    widgets.tidy(notebook)
 
 
 def refuse_unstable(notebook: nbformat.NotebookNode, label: str) -> None:

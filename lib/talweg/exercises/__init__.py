@@ -8,7 +8,8 @@ The statement and the solution are in the chapter; here are the answers, hints a
 describes).
 """
 
-from talweg.exercises.loader import ExerciseDataError, known
+from talweg.exercises.loader import known
+from talweg.exercises.schema import ExerciseDataError
 from talweg.exercises.widgets import Exercise, Progress, exercise, progress
 
 __all__ = ["Exercise", "ExerciseDataError", "Progress", "exercise", "known", "progress"]

@@ -27,50 +27,18 @@ and code between backticks:
 
 from __future__ import annotations
 
-import difflib
-import hashlib
 import tomllib
-from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
-from typing import Any
 
+from talweg.arguments import one_of
 from talweg.chapters import BOOK, chapters, folder
-from talweg.exercises import checks
-from talweg.exercises.checks import ExerciseDataError
+from talweg.exercises import kinds
+from talweg.exercises.kinds import Entry
+from talweg.exercises.schema import ExerciseDataError, Texts, read_texts, same_keys
 from talweg.i18n import EDITIONS
 
-__all__ = ["Entry", "ExerciseDataError", "Texts", "entry", "known", "load", "texts"]
-
-
-@dataclass(frozen=True)
-class Entry:
-    """The language-neutral half of an exercise; `fields` holds what its kind needs."""
-
-    id: str
-    chapter: str
-    kind: str
-    fields: dict[str, Any]
-
-    def shuffled(self) -> list[str]:
-        """The options as the reader first sees them: an order that depends on the id only and is not the answer."""
-        answer = self.fields["answer"]
-        options = list(self.fields.get("options", answer))
-        options.sort(key=lambda option: hashlib.sha256(f"{self.id}/{option}".encode()).digest())
-        solved = options == answer or options[0] == answer
-        return options[1:] + options[:1] if solved else options
-
-
-@dataclass(frozen=True)
-class Texts:
-    """What one edition says about an exercise."""
-
-    title: str
-    prompt: str
-    hints: list[str]
-    unit: str = ""
-    options: dict[str, str] = field(default_factory=dict)
-    feedback: dict[str, str] = field(default_factory=dict)
+__all__ = ["Entry", "ExerciseDataError", "Texts", "entry", "known", "load", "texts", "texts_of"]
 
 
 @cache
@@ -79,13 +47,14 @@ def load(book: Path = BOOK) -> dict[str, Entry]:
     entries: dict[str, Entry] = {}
     for chapter in chapters(book):
         path = folder(chapter, book) / "exercises.toml"
-        for name, table in (_read(path, book) if path.exists() else {}).items():
+        if not path.exists():
+            _refuse_words_alone(path, book)
+            continue
+        for name, table in _read(path, book).items():
             where = f"{path.relative_to(book)}: {name}"
             if name in entries:
                 raise ExerciseDataError(f"{where}: is already defined by the chapter {entries[name].chapter}")
-            checks.neutral(table, where)
-            fields = {key: value for key, value in table.items() if key != "kind"}
-            entries[name] = Entry(name, chapter, table["kind"], fields)
+            entries[name] = kinds.read(name, chapter, table, where)
     return entries
 
 
@@ -102,10 +71,11 @@ def texts_of(chapter: str, code: str, book: Path = BOOK) -> dict[str, Texts]:
     tables = _read(path, book)
     entries = [entry for entry in load(book).values() if entry.chapter == chapter]
     where = str(path.relative_to(book))
-    checks.same_keys(tables, [entry.id for entry in entries], where)
-    for entry in entries:
-        checks.edition(tables[entry.id], entry.kind, entry.fields, f"{where}: {entry.id}")
-    return {entry.id: Texts(**tables[entry.id]) for entry in entries}
+    same_keys(tables, [entry.id for entry in entries], where)
+    return {
+        entry.id: read_texts(tables[entry.id], entry.options, entry.feedback_keys(), f"{where}: {entry.id}")
+        for entry in entries
+    }
 
 
 def known(chapter: str | None = None) -> list[str]:
@@ -115,12 +85,13 @@ def known(chapter: str | None = None) -> list[str]:
 
 def entry(name: str) -> Entry:
     """The exercise called `name`. Raises ValueError with the nearest id where there is none."""
-    entries = load()
-    if name in entries:
-        return entries[name]
-    near = difflib.get_close_matches(str(name), entries, n=1, cutoff=0.4)
-    hint = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(entries)}"
-    raise ValueError(f"unknown exercise {name!r}; {hint}")
+    return load()[one_of("exercise", name, load())]
+
+
+def _refuse_words_alone(path: Path, book: Path) -> None:
+    """A chapter may have no exercises, but then no edition speaks of any."""
+    for words in sorted(path.parent.glob("exercises.*.toml")):
+        raise ExerciseDataError(f"{path.relative_to(book)}: is missing, but {words.relative_to(book)} is there")
 
 
 def _read(path: Path, book: Path) -> dict[str, dict]:

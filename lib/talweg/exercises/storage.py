@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import json
 import os
-import sys
-import tempfile
 from pathlib import Path
+
+from platformdirs import user_data_path
+
+from talweg.atomic import whole_file
 
 __all__ = ["UnreadableProgress", "path", "read", "reset", "write"]
 
@@ -22,14 +24,10 @@ class UnreadableProgress(ValueError):
 
 def path() -> Path:
     """Where progress is kept: the platform's folder for a user's data."""
-    home = Path.home()
-    if sys.platform == "win32":
-        base = Path(os.environ.get("LOCALAPPDATA") or home / "AppData" / "Local")
-    elif sys.platform == "darwin":
-        base = home / "Library" / "Application Support"
-    else:
-        base = Path(os.environ.get("XDG_DATA_HOME") or home / ".local" / "share")
-    return base / "talweg" / "progress.json"
+    here = user_data_path("talweg", appauthor=False) / "progress.json"
+    # Before platformdirs, which follows XDG_DATA_HOME on macOS too, macOS had one place: a file there is used on.
+    before = Path.home() / "Library" / "Application Support" / "talweg" / "progress.json"
+    return before if before.exists() and not here.exists() else here
 
 
 def read() -> dict[str, dict]:
@@ -69,13 +67,6 @@ def reset() -> None:
 
 
 def _replace(records: dict) -> None:
-    folder = path().parent
-    folder.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=folder, prefix="progress-", suffix=".tmp")
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            json.dump({"version": 1, "exercises": records}, file, ensure_ascii=False, indent=1)
-        os.replace(temporary, path())
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
+    path().parent.mkdir(parents=True, exist_ok=True)
+    with whole_file(path()) as file:
+        file.write(json.dumps({"version": 1, "exercises": records}, ensure_ascii=False, indent=1).encode())

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import traitlets
 
-from talweg.exercises import cases, loader, storage
+from talweg.exercises import loader, storage
+from talweg.exercises.judge import judge
+from talweg.exercises.kinds import Code, Entry
+from talweg.exercises.schema import Texts
 from talweg.i18n import EDITIONS, language, localize
 from talweg.i18n import gettext as _
 from talweg.widgets import Widget, batch, script, style
@@ -19,25 +21,9 @@ _HERE = Path(__file__).parent
 _STYLE = style(_HERE.parent / "widgets" / "base.css", _HERE / "exercises.css")
 
 
-_first: Exercise | None = None
-
-
 def exercise(name: str, solution: Callable | None = None) -> Exercise:
-    """The exercise called `name`, as a widget; `solution` is the reader's function for those of kind code.
-
-    Of a notebook that is made for the page (`TALWEG_BATCH=1`) only the first exercise holds the script and the style.
-    """
-    global _first
-    if not (batch() and _in_notebook()):
-        return Exercise(name, solution)
-    if _first is None:
-        _first = Exercise(name, solution)
-        return _first
-    return Repeated(name, solution, first=f"IPY_MODEL_{_first.model_id}")
-
-
-def _in_notebook() -> bool:
-    return "IPython" in sys.modules and sys.modules["IPython"].get_ipython() is not None
+    """The exercise called `name`, as a widget; `solution` is the reader's function for those of kind code."""
+    return Exercise(name, solution)
 
 
 def progress(chapter: str | None = None) -> Progress:
@@ -77,28 +63,28 @@ class Exercise(_Remembering):
     record = traitlets.Dict().tag(sync=True)
     outcome = traitlets.Dict().tag(sync=True)
 
-    def __init__(self, name: str, solution: Callable | None = None, **traits):
-        entry, texts = loader.entry(name), _texts(name)
-        if solution is not None and entry.kind != "code":
+    def __init__(self, name: str, solution: Callable | None = None):
+        entry = loader.entry(name)
+        texts = _texts(entry)
+        if solution is not None and not isinstance(entry, Code):
             raise ValueError(f"solution is for exercises of kind 'code'; {name!r} is of kind {entry.kind!r}")
         if solution is not None and not callable(solution):
             raise TypeError(f"solution must be a function, got {type(solution).__name__}")
         super().__init__(
             exercise_id=name,
-            spec=_spec(entry, texts),
+            spec=entry.spec(texts),
             words=_words(),
             remember="browser" if batch() else "kernel",
-            **traits,
         )
         self.record = self._recall().get(name, {})
-        if entry.kind == "code":
+        if isinstance(entry, Code):
             self._judge(entry, texts, solution)
         self.observe(self._remember, names="record")
 
-    def _judge(self, entry: loader.Entry, texts: loader.Texts, solution: Callable | None) -> None:
-        result = cases.judge(entry, texts, solution) if solution else {"state": "untried", "text": ""}
+    def _judge(self, entry: Code, texts: Texts, solution: Callable | None) -> None:
+        result = judge(entry, texts, solution) if solution else {"state": "untried", "text": ""}
         if result["state"] == "untried":
-            call = f'talweg.exercise("{entry.id}", {entry.fields["function"]})'
+            call = f'talweg.exercise("{entry.id}", {entry.function})'
             write = _("Write the function, run its cell, then run: {call}").format(call=call)
             self.outcome = {"state": "untried", "text": _needs_kernel() if batch() else write}
             return
@@ -122,14 +108,6 @@ class Exercise(_Remembering):
         return f"Exercise({self.exercise_id!r})"
 
 
-class Repeated(Exercise):
-    """An exercise drawn by the script of the notebook's first one."""
-
-    _esm = script(_HERE / "repeated.js")
-    _css = ""
-    first = traitlets.Unicode().tag(sync=True)
-
-
 class Progress(_Remembering):
     """What the reader has done, to download as JSON or to forget. Make it with `talweg.exercises.progress`."""
 
@@ -139,16 +117,17 @@ class Progress(_Remembering):
     records = traitlets.Dict().tag(sync=True)
 
     def __init__(self, chapter: str | None = None):
-        names = loader.known(chapter)
-        if not names:
+        entries = [entry for entry in loader.load().values() if chapter in (None, entry.chapter)]
+        if not entries:
             chapters = ", ".join(dict.fromkeys(entry.chapter for entry in loader.load().values()))
             raise ValueError(f"no exercises in chapter {chapter!r}; chapters with exercises: {chapters}")
         super().__init__(
-            items=[{"id": name, "chapter": loader.entry(name).chapter, "title": _texts(name).title} for name in names],
+            items=[{"id": entry.id, "chapter": entry.chapter, "title": _texts(entry).title} for entry in entries],
             words=_words() | _progress_words(),
             remember="browser" if batch() else "kernel",
         )
         self._chapter = chapter
+        names = {entry.id for entry in entries}
         self.records = {name: record for name, record in self._recall().items() if name in names}
         self.on_msg(self._receive)
 
@@ -165,26 +144,13 @@ class Progress(_Remembering):
         return f"Progress({self._chapter!r})" if self._chapter else "Progress()"
 
 
-def _texts(name: str) -> loader.Texts:
+def _texts(entry: Entry) -> Texts:
+    """What the edition in use says about the exercise."""
     code = language()
     if code is None:
         editions = ", ".join(f'talweg.use("{code}")' for code in EDITIONS)
         raise RuntimeError(f"exercises speak the language of the edition; choose one first: {editions}")
-    return loader.texts_of(loader.entry(name).chapter, code)[name]
-
-
-def _spec(entry: loader.Entry, texts: loader.Texts) -> dict:
-    """What the browser needs; hidden cases stay in Python."""
-    spec = {"kind": entry.kind, "title": texts.title, "prompt": texts.prompt, "hints": texts.hints}
-    spec |= {"feedback": texts.feedback}
-    if entry.kind == "number":
-        tolerance = {key: entry.fields[key] for key in ("relative", "absolute") if key in entry.fields}
-        spec |= {"answer": {"value": entry.fields["answer"]} | tolerance, "wrong": entry.fields.get("wrong", [])}
-        spec |= {"unit": texts.unit}
-    if entry.kind in ("choice", "ordering"):
-        options = [[option, texts.options[option]] for option in entry.shuffled()]
-        spec |= {"answer": entry.fields["answer"], "options": options}
-    return spec
+    return loader.texts_of(entry.chapter, code)[entry.id]
 
 
 def _needs_kernel() -> str:

@@ -26,7 +26,7 @@ function hyperparameter(model, i, key, words, { low, high, log, memory: kept }, 
     set: (_, value) => model.set("methods", model.get("methods").map((m, j) => (j === i ? { ...m, [key]: back(value) } : m))),
     save_changes: () => model.save_changes(),
   };
-  return slider(entry, key, words.sliders, { low: into(low), high: into(high), log: log || kept, show: (v) => show(back(v), 4) });
+  return slider(entry, key, words.sliders, { range: { low: into(low), high: into(high) }, log: log || kept, show: (v) => show(back(v), 4) });
 }
 
 export function card(model, i, { words, setup, show, replace, remove }) {

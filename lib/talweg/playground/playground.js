@@ -69,8 +69,8 @@ function render({ model, el }) {
     const name = chooser.value, { start, steps } = setup.surfaces[name];
     change({ surface: name, start, steps, methods: all().map((m) => ({ ...m, lr: usual(m.name, name).lr })) });
   } }, ...options(setup.surfaces, words.surfaces));
-  const kappa = slider(model, "kappa", words, { low: 1, high: 200, log: true, show });
-  const limit = slider(model, "steps", { steps: words.limit }, { low: 10, high: 2000, log: true, whole: true, show });
+  const kappa = slider(model, "kappa", words, { log: true, show });
+  const limit = slider(model, "steps", { steps: words.limit }, { log: true, show });
   const legend = h("div", { class: "tw-legend" }), row = h("div", { class: "tw-cards" });
   const add = h("button", { type: "button", onclick: () => {
     const free = Object.keys(setup.methods).find((name) => all().every((m) => m.name !== name));

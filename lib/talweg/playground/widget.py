@@ -12,7 +12,7 @@ from talweg.arguments import one_of
 from talweg.i18n import gettext as _
 from talweg.playground.slice import load_slice
 from talweg.playground.surfaces import SETUP
-from talweg.widgets import BASE, CHOICE, Number, Widget, script, style
+from talweg.widgets import BASE, CHOICE, Choice, Figure, Number, script, style
 
 __all__ = ["Playground", "playground"]
 
@@ -23,32 +23,21 @@ REFERENCE_KAPPA = 20.0  # for which the ravine's rates in setup.json are meant
 Method = str | Mapping[str, Any]
 
 
-def playground(
-    surface: str = "ravine",
-    methods: Sequence[Method] = ("SGD", "Momentum", "Adam"),
-    start: Sequence[float] | None = None,
-    kappa: float = REFERENCE_KAPPA,
-    steps: int | None = None,
-) -> Playground:
+class Playground(Figure):
     """Optimizers on a surface of two variables: choose surface, start, up to four methods, and play.
 
     surface: "ravine", "rosenbrock", "beale", "saddle", "well", "mixture", or "slice" (a real slice of a digits loss).
-    methods: names ("SGD", "Momentum", "Nesterov", "Adagrad", "RMSprop", "Adam", "AMSGrad", "AdamW", "NAdam", "RAdam",
-    "AdaBelief", "Lion", "Sophia" with the exact diagonal of the Hessian, "ScheduleFreeSGD", "ScheduleFreeAdamW",
-    "SAM"), or mappings such as {"name": "Adam", "lr": 0.1, "beta2": 0.99}; what is not said suits the surface.
+    methods: names, or mappings such as {"name": "Adam", "lr": 0.1, "beta2": 0.99}; what is not said suits the surface.
+    The names are those of `talweg.optimizers`, and "Momentum" and "Nesterov" for SGD with momentum; Sophia takes the
+    exact diagonal of the Hessian. An unknown name is a ValueError that lists all.
     start: (x, y) within the map. kappa: condition number of the ravine, 1 to 200. steps: 10 to 2000.
     """
-    return Playground(surface=surface, methods=methods, start=start, kappa=kappa, steps=steps)
-
-
-class Playground(Widget):
-    """See `playground`."""
 
     _esm = script(_HERE / "playground.js")
     _css = style(*BASE, CHOICE, _HERE / "playground.css")
-    surface = traitlets.Unicode("ravine").tag(sync=True)
-    kappa = Number(REFERENCE_KAPPA, 1, 200).tag(sync=True)
-    steps = Number(200, 10, 2000, whole=True).tag(sync=True)
+    surface = Choice("ravine", SETUP["surfaces"])
+    kappa = Number(REFERENCE_KAPPA, 1, 200)
+    steps = Number(200, 10, 2000, whole=True)
     start = traitlets.Any([-10.0, 4.0]).tag(sync=True)
     methods = traitlets.Any([]).tag(sync=True)
     setup = traitlets.Dict().tag(sync=True)
@@ -56,7 +45,6 @@ class Playground(Widget):
 
     def __init__(
         self,
-        *,
         surface: str = "ravine",
         methods: Sequence[Method] = ("SGD", "Momentum", "Adam"),
         start: Sequence[float] | None = None,
@@ -64,9 +52,9 @@ class Playground(Widget):
         steps: int | None = None,
     ):
         known = SETUP["surfaces"][one_of("surface", surface, SETUP["surfaces"])]
+        kappa = type(self).kappa.validate(self, kappa)  # at once: the ravine's learning rates are divided by it
         x, _y, z = load_slice()
         super().__init__(
-            words=_words(),
             setup=SETUP,
             grid={"span": x[-1].item(), "z": z.tolist()},
             surface=surface,
@@ -75,10 +63,6 @@ class Playground(Widget):
             start=known["start"] if start is None else start,
             steps=known["steps"] if steps is None else steps,
         )
-
-    @traitlets.validate("surface")
-    def _check_surface(self, proposal):
-        return one_of("surface", proposal["value"], SETUP["surfaces"])
 
     @traitlets.validate("methods")
     def _check_methods(self, proposal):
@@ -96,6 +80,62 @@ class Playground(Widget):
 
     def __repr__(self) -> str:
         return f"Playground({self.surface!r}, {', '.join(method['name'] for method in self.methods)})"
+
+    def _words(self) -> dict[str, Any]:
+        return {
+            "figure": _("Optimizer playground"),
+            "plane": _("Paths on the contour lines"),
+            "curves": _("Loss after each step"),
+            "steps": _("steps"),
+            "surface": _("Surface"),
+            "surfaces": {
+                "ravine": _("Ravine"),
+                "rosenbrock": _("Rosenbrock function"),
+                "beale": _("Beale function"),
+                "saddle": _("Saddle"),
+                "well": _("Gaussian well"),
+                "mixture": _("Three Gaussian wells"),
+                "slice": _("Slice of a real digits loss"),
+            },
+            "kappa": _("Condition number κ"),
+            "limit": _("Number of steps"),
+            "method": _("Method {i}"),
+            "names": {
+                "SGD": _("Gradient descent"),
+                "Momentum": _("Momentum"),
+                "Nesterov": "Nesterov",
+                "ScheduleFreeSGD": "Schedule-Free SGD",
+                "ScheduleFreeAdamW": "Schedule-Free AdamW",
+            },
+            "sliders": {
+                "lr": _("Learning rate η"),
+                "momentum": _("Momentum μ"),
+                "alpha": _("Memory α"),
+                "beta1": _("Memory β₁"),
+                "beta2": _("Memory β₂"),
+                "weight_decay": _("Weight decay λ"),
+                "rho": _("Radius ρ"),
+                "gamma": _("Scale γ"),
+            },
+            "add": _("Add a method"),
+            "remove": _("Remove {method}"),
+            "play": _("Play"),
+            "pause": _("Pause"),
+            "step": _("One step"),
+            "reset": _("To the start"),
+            "time": _("Step {t} of {n}"),
+            "when": _("Step shown"),
+            "start": _("Start point ({x}; {y}); move it with the arrow keys"),
+            "intro": _("{surface}, {n} steps from ({x}; {y})."),
+            "reaches": _("{method} reaches the minimum at ({x}; {y}) in step {t}."),
+            "stuck": _("{method} ends at the saddle point ({x}; {y})."),
+            "underway": _("{method} is at ({x}; {y}) after {n} steps, with a loss of {loss}."),
+            "leaves": _("{method} leaves the map in step {t}, its loss falling."),
+            "diverges": _("{method} diverges: it leaves the map in step {t}, its loss growing."),
+        }
+
+
+playground = Playground
 
 
 def _several(methods: Sequence[Method]) -> Sequence[Method]:
@@ -126,57 +166,3 @@ def rate(name: str, surface: str, kappa: float = REFERENCE_KAPPA) -> float:
     value = rates.get(name, rates[kind])
     in_proportion = surface == "ravine" and kind in ("gradient", "momentum")
     return float(f"{value * REFERENCE_KAPPA / kappa:.4g}") if in_proportion else value
-
-
-def _words() -> dict[str, Any]:
-    return {
-        "figure": _("Optimizer playground"),
-        "plane": _("Paths on the contour lines"),
-        "curves": _("Loss after each step"),
-        "steps": _("steps"),
-        "surface": _("Surface"),
-        "surfaces": {
-            "ravine": _("Ravine"),
-            "rosenbrock": _("Rosenbrock function"),
-            "beale": _("Beale function"),
-            "saddle": _("Saddle"),
-            "well": _("Gaussian well"),
-            "mixture": _("Three Gaussian wells"),
-            "slice": _("Slice of a real digits loss"),
-        },
-        "kappa": _("Condition number κ"),
-        "limit": _("Number of steps"),
-        "method": _("Method {i}"),
-        "names": {
-            "SGD": _("Gradient descent"),
-            "Momentum": _("Momentum"),
-            "Nesterov": "Nesterov",
-            "ScheduleFreeSGD": "Schedule-Free SGD",
-            "ScheduleFreeAdamW": "Schedule-Free AdamW",
-        },
-        "sliders": {
-            "lr": _("Learning rate η"),
-            "momentum": _("Momentum μ"),
-            "alpha": _("Memory α"),
-            "beta1": _("Memory β₁"),
-            "beta2": _("Memory β₂"),
-            "weight_decay": _("Weight decay λ"),
-            "rho": _("Radius ρ"),
-            "gamma": _("Scale γ"),
-        },
-        "add": _("Add a method"),
-        "remove": _("Remove {method}"),
-        "play": _("Play"),
-        "pause": _("Pause"),
-        "step": _("One step"),
-        "reset": _("To the start"),
-        "time": _("Step {t} of {n}"),
-        "when": _("Step shown"),
-        "start": _("Start point ({x}; {y}); move it with the arrow keys"),
-        "intro": _("{surface}, {n} steps from ({x}; {y})."),
-        "reaches": _("{method} reaches the minimum at ({x}; {y}) in step {t}."),
-        "stuck": _("{method} ends at the saddle point ({x}; {y})."),
-        "underway": _("{method} is at ({x}; {y}) after {n} steps, with a loss of {loss}."),
-        "leaves": _("{method} leaves the map in step {t}, its loss falling."),
-        "diverges": _("{method} diverges: it leaves the map in step {t}, its loss growing."),
-    }

@@ -14,16 +14,19 @@ from talweg.arguments import one_of
 from talweg.i18n import gettext as _
 from talweg.landscape import plane
 from talweg.objective import Objective
-from talweg.widgets import BASE, CHOICE, Number, Widget, script, style
+from talweg.widgets import BASE, CHOICE, Figure, Number, Switch, script, style
 
-__all__ = ["Slices", "planes_through", "rounded"]
+__all__ = ["Planes", "planes_through", "rounded"]
 
 _HERE = Path(__file__).parent
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
 
 
-class Slices(Widget):
-    """See `slices`."""
+class Planes(Figure):
+    """The loss on planes through one point, with the path that led there: what figures of several chapters share.
+
+    f, center, directions, path, spans, resolution: see `planes_through`.
+    """
 
     _esm = script(_HERE / "slices.js")
     _css = style(*BASE, CHOICE, _HERE / "slices.css")
@@ -34,21 +37,56 @@ class Slices(Widget):
     outside = traitlets.Dict().tag(sync=True)
     losses = traitlets.List().tag(sync=True)
     kind = traitlets.Unicode().tag(sync=True)
-    zoom = Number(0, 0, 99, whole=True).tag(sync=True)
-    log = traitlets.Bool(True).tag(sync=True)
-    show_path = traitlets.Bool(True).tag(sync=True)
-    turn = Number(35, -180, 180).tag(sync=True)
-    tilt = Number(35, 5, 90).tag(sync=True)
+    zoom = Number(0, 0, 99, whole=True)
+    log = Switch(True)
+    show_path = Switch(True)
+    turn = Number(35, -180, 180)
+    tilt = Number(35, 5, 90)
 
-    def __init__(self, **kwargs):
-        super().__init__(words=_slices_words(), **kwargs)
+    def __init__(
+        self,
+        f: Objective,
+        center: Tensor,
+        directions: Mapping[str, tuple[Tensor, Tensor]],
+        path: Tensor,
+        spans: Sequence[float],
+        resolution: int,
+    ):
+        super().__init__(**planes_through(f, center, directions, path, spans, resolution))
 
     @traitlets.validate("kind")
-    def _check_kind(self, proposal):
+    def _check_kind(self, proposal: Any) -> str:
         return one_of("kind", proposal["value"], self.planes)
 
-    def __repr__(self) -> str:
-        return f"Slices({', '.join(self.planes)}; {len(self.spans)} spans)"
+    @traitlets.default("ranges")
+    def _ranges(self) -> dict[str, dict[str, Any]]:
+        ranges = super()._ranges()
+        return ranges | {"zoom": ranges["zoom"] | {"high": len(self.spans) - 1}}
+
+    def _words(self) -> dict[str, Any]:
+        return {
+            "figure": _("The loss on planes through a trained network"),
+            "surface": _("Loss over the plane"),
+            "path": _("path of the training"),
+            "kind": _("Directions"),
+            "zoom": _("Half the width of the window"),
+            "log": _("Logarithmic height"),
+            "show_path": _("Show the path"),
+            "turn": _("Turn"),
+            "tilt": _("Tilt"),
+            "said": _(
+                "{name}, window ±{span}. The loss is {center} in the centre; its lowest value on the plane is {low}, at "
+                "({x}; {y}), its highest {high}. On the rim of the window it is nowhere below {rim}."
+            ),
+            "inside": _(
+                "The path begins at ({x}; {y}) with a loss of {start} and ends in the centre; {outside} of its squared "
+                "distances from there lie outside of this plane."
+            ),
+            "beyond": _(
+                "The path begins outside of this window, at ({x}; {y}), with a loss of {start}, and ends in the centre; "
+                "{outside} of its squared distances from there lie outside of this plane."
+            ),
+        }
 
 
 def planes_through(
@@ -59,7 +97,16 @@ def planes_through(
     spans: Sequence[float],
     resolution: int,
 ) -> dict[str, Any]:
-    """What a figure of `slices` holds, for directions of any names."""
+    """What a figure of planes holds.
+
+    center: (P,). directions: name → two directions (P,), whose lengths are the units of the plane. path: (T, P), drawn
+    at the loss of its own points over their orthogonal projections. spans: half the widths of the windows, increasing.
+    resolution: points along a side, odd.
+
+    The logarithm of each loss is kept in 12 bits, two letters of base 64, and a hole where a loss is not finite.
+    ValueError: a loss that is not positive, no directions, spans that do not increase, an even resolution, a path that
+    stays in the centre or where the loss is not finite.
+    """
     if not directions:
         raise ValueError("directions must hold at least one pair, got none")
     if list(spans) != sorted(set(spans)) or not spans:
@@ -109,35 +156,3 @@ def rounded(values: Tensor, digits: int = 4) -> list | float:
     if values.ndim:
         return [rounded(value, digits) for value in values]
     return float(f"{float(values):.{digits}g}") + 0.0
-
-
-def _slices_words() -> dict[str, str | dict[str, str]]:
-    return {
-        "figure": _("The loss on planes through a trained network"),
-        "surface": _("Loss over the plane"),
-        "path": _("path of the training"),
-        "kind": _("Directions"),
-        "names": {
-            "none": _("Random, as drawn"),
-            "layer": _("Random, layer-normalised"),
-            "filter": _("Random, filter-normalised"),
-            "pca": _("Principal components of the path"),
-        },
-        "zoom": _("Half the width of the window"),
-        "log": _("Logarithmic height"),
-        "show_path": _("Show the path"),
-        "turn": _("Turn"),
-        "tilt": _("Tilt"),
-        "said": _(
-            "{name}, window ±{span}. The loss is {center} in the centre; its lowest value on the plane is {low}, at "
-            "({x}; {y}), its highest {high}. On the rim of the window it is nowhere below {rim}."
-        ),
-        "inside": _(
-            "The path begins at ({x}; {y}) with a loss of {start} and ends in the centre; {outside} of its squared "
-            "distances from there lie outside of this plane."
-        ),
-        "beyond": _(
-            "The path begins outside of this window, at ({x}; {y}), with a loss of {start}, and ends in the centre; "
-            "{outside} of its squared distances from there lie outside of this plane."
-        ),
-    }

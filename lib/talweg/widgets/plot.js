@@ -81,8 +81,10 @@ export function axes(host, { x, y, log = false, equal = false, decimal, xLabel =
   return { X, Y, x, y, to, line, inverse: (px, py) => [x[0] + ((px - left) / w) * (x[1] - x[0]), y[1] - ((py - top) / tall) * (y[1] - y[0])] };
 }
 
-// A native range input bound to a trait. log: equal ratios per step; zero: the left end means 0.
-export function slider(model, name, words, { low, high, step = 0, log = false, whole = false, zero = false, show }) {
+// A native range input bound to a trait, over the range that the trait declares in Python. log: equal ratios per step;
+// zero: the smallest value beside 0, which is then the left end.
+export function slider(model, name, words, { range = model.get("ranges")[name], step = 0, log = false, zero = 0, show }) {
+  const { low: least, high, whole } = range, low = zero || least;
   const ends = log ? [Math.log(low), Math.log(high)] : [low, high];
   step ||= (ends[1] - ends[0]) / 200;
   const toTrait = (p) => {

@@ -112,9 +112,9 @@ function render({ model, el }) {
     kind: "slices", draw, traits: ["kind", "zoom", "log", "show_path", "turn", "tilt"],
     controls: [
       choice(model, "kind", words, Object.keys(model.get("planes"))),
-      slider(model, "zoom", words, { low: 0, high: spans.length - 1, step: 1, show: (i) => `±${show(spans[i])}` }),
-      slider(model, "turn", words, { low: -180, high: 180, step: 5, show: (v) => `${show(v, 3)}°` }),
-      slider(model, "tilt", words, { low: 5, high: 90, step: 5, show: (v) => `${show(v, 3)}°` }),
+      slider(model, "zoom", words, { step: 1, show: (i) => `±${show(spans[i])}` }),
+      slider(model, "turn", words, { step: 5, show: (v) => `${show(v, 3)}°` }),
+      slider(model, "tilt", words, { step: 5, show: (v) => `${show(v, 3)}°` }),
       check(model, "log", words), check(model, "show_path", words),
     ],
     panels: [{ title: words.surface, keys: [["tw-way", words.path]] }],

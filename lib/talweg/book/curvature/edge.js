@@ -111,8 +111,8 @@ function render({ model, el }) {
   return stage({ model, el }, {
     kind: "edge", draw, noise: true, traits: ["eta", "momentum", "nesterov", "seed"],
     controls: [
-      slider(model, "eta", words, { low: 0.05, high: 1, log: true, show }),
-      slider(model, "momentum", words, { low: 0, high: 0.95, step: 0.05, show }),
+      slider(model, "eta", words, { log: true, show }),
+      slider(model, "momentum", words, { step: 0.05, show }),
       check(model, "nesterov", words),
     ],
     panels: [

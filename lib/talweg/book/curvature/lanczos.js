@@ -62,9 +62,9 @@ function render({ model, el }) {
   return stage({ model, el }, {
     kind: "lanczos", draw, noise: true, traits: ["outliers", "width", "products", "again", "seed"],
     controls: [
-      slider(model, "products", words, { low: 1, high: 80, step: 1, show }),
-      slider(model, "outliers", words, { low: 1, high: 10, step: 1, show }),
-      slider(model, "width", words, { low: 0.05, high: 5, log: true, show }),
+      slider(model, "products", words, { step: 1, show }),
+      slider(model, "outliers", words, { step: 1, show }),
+      slider(model, "width", words, { log: true, show }),
       check(model, "again", words),
     ],
     panels: [

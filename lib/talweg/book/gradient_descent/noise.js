@@ -126,8 +126,8 @@ function render({ model, el }) {
   return stage({ model, el }, {
     kind: "noise", draw, noise: true, traits: ["batch", "eta", "seed"],
     controls: [
-      slider(model, "batch", words, { low: 1, high: n, log: true, whole: true, show: (v) => `${v} / ${n}` }),
-      slider(model, "eta", words, { low: 0.02, high: 1.2, log: true, show }),
+      slider(model, "batch", words, { log: true, show: (v) => `${v} / ${n}` }),
+      slider(model, "eta", words, { log: true, show }),
     ],
     panels: [
       { title: words.loss, keys: [["tw-line", fill(words.mean, { n: runs })], ["tw-theory", words.theory], ["tw-floor", words.level]] },

@@ -45,12 +45,13 @@ function render({ model, el }) {
   const words = model.get("words");
   const decimal = model.get("decimal");
   const show = (x, digits) => number(x, decimal, digits);
-  const withMomentum = model.get("show_momentum");
+  const withMomentum = model.get("momentum") !== null;
   let plot;
 
   const move = (x, y) => {
+    const { low, high } = model.get("ranges").start;
     const clamp = (v, [low, high]) => Math.min(high, Math.max(low, Math.round(v * 100) / 100));
-    model.set("start", [clamp(x, [-11.5, 11.5]), clamp(y, [plot.y[0] * 0.95, plot.y[1] * 0.95])]);
+    model.set("start", [clamp(x, [low, high]), clamp(y, [plot.y[0] * 0.95, plot.y[1] * 0.95])]);
   };
   const handle = h("button", { type: "button", class: "tw-handle" });
   handle.addEventListener("pointerdown", (event) => handle.setPointerCapture(event.pointerId));
@@ -71,7 +72,7 @@ function render({ model, el }) {
   });
 
   const draw = (left, right) => {
-    const [kappa, step, momentum, start, steps] = ["kappa", "step", "momentum", "start", "steps"].map((n) => model.get(n));
+    const [kappa, step, momentum, start, steps] = ["kappa", "step", "momentum", "start", "steps"].map((n) => model.get(n) ?? 0);
     const eta = (2 * step) / kappa;
     const { path, losses } = gdPath([1, kappa], start, eta, momentum, steps);
     const predicted = Math.max(rate(1, eta, momentum), rate(kappa, eta, momentum));
@@ -106,9 +107,9 @@ function render({ model, el }) {
   };
 
   const controls = [
-    slider(model, "step", words, { low: 0.02, high: withMomentum ? 2.1 : 1.1, step: 0.01, show: (v) => `${show(v)} × 2/λ_max` }),
-    slider(model, "kappa", words, { low: 1, high: 100, log: true, show }),
-    ...(withMomentum ? [slider(model, "momentum", words, { low: 0, high: 0.99, step: 0.01, show })] : []),
+    slider(model, "step", words, { step: 0.01, show: (v) => `${show(v)} × 2/λ_max` }),
+    slider(model, "kappa", words, { log: true, show }),
+    ...(withMomentum ? [slider(model, "momentum", words, { step: 0.01, show })] : []),
   ];
   return stage({ model, el }, {
     kind: "ravine", controls, draw, traits: ["kappa", "step", "momentum", "start"],

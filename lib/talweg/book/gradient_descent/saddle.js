@@ -82,8 +82,8 @@ function render({ model, el }) {
   return stage({ model, el }, {
     kind: "saddle", draw, noise: true, traits: ["sigma", "eta", "seed", "start"],
     controls: [
-      slider(model, "sigma", words, { low: 1e-7, high: 1, log: true, zero: true, show }),
-      slider(model, "eta", words, { low: 0.02, high: 0.5, log: true, show }),
+      slider(model, "sigma", words, { log: true, zero: 1e-7, show }),
+      slider(model, "eta", words, { log: true, show }),
     ],
     panels: [
       { title: words.plane },

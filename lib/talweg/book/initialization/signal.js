@@ -111,7 +111,7 @@ function render({ model, el }) {
   const keys = [["tw-line", fill(words.network, { n: width })], ["tw-theory", words.theory]];
   return stage({ model, el }, {
     kind: "signal", draw, noise: true, traits: ["activation", "gain", "seed"],
-    controls: [choice, slider(model, "gain", words, { low: 0.2, high: 5, step: Math.log(25) / 400, log: true, show })],
+    controls: [choice, slider(model, "gain", words, { step: Math.log(25) / 400, log: true, show })],
     panels: [{ title: words.forward, keys }, { title: words.backward, keys: [] }],
   });
 }

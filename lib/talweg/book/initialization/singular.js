@@ -152,7 +152,7 @@ function render({ model, el }) {
       low: show(low), high: show(high), median: show(middle), largest: show(spectra[0][0]), smallest: show(spectra[0].at(-1)) });
   };
 
-  const whole = { low: 4, high: 100, step: 1, whole: true, show: (n) => String(n) };
+  const whole = { step: 1, show: (n) => String(n) };
   return stage({ model, el }, {
     kind: "singular", draw, noise: true, traits: ["method", "rows", "columns", "seed"],
     controls: [choice, slider(model, "rows", words, whole), slider(model, "columns", words, whole)],

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import torch
 import traitlets
@@ -17,8 +18,8 @@ from talweg.landscape import line, random_directions, sharpness
 from talweg.models import MLP
 from talweg.objective import Objective
 from talweg.objective.network import NetworkObjective
-from talweg.widgets import BASE, CHOICE, Number, Widget, script, style
-from talweg.widgets.planes import Slices, planes_through, rounded
+from talweg.widgets import BASE, CHOICE, Choice, Figure, Number, script, style
+from talweg.widgets.planes import Planes, rounded
 
 __all__ = ["Rescaling", "Slices", "rescaling", "slices"]
 
@@ -30,15 +31,7 @@ FACTORS = torch.logspace(-1, 1, 25, dtype=torch.float64)
 ALPHAS = torch.linspace(-1, 1, 61, dtype=torch.float64)
 
 
-def slices(
-    f: Objective,
-    center: Tensor,
-    directions: Mapping[str, tuple[Tensor, Tensor]],
-    path: Tensor,
-    *,
-    spans: Sequence[float] = SPANS,
-    resolution: int = 25,
-) -> Slices:
+class Slices(Planes):
     """The loss on planes through one point, as surfaces to turn: the reader chooses directions, window, scale and path.
 
     center: (P,). directions: "none", "layer", "filter" (see `random_directions`) or "pca" → two directions (P,), whose
@@ -49,12 +42,38 @@ def slices(
     ValueError: a loss that is not positive, unknown directions, spans that do not increase,
     an even resolution, a path that stays in the centre or where the loss is not finite.
     """
-    for kind in directions:
-        one_of("directions", kind, DIRECTIONS)
-    return Slices(**planes_through(f, center, directions, path, spans, resolution))
+
+    def __init__(
+        self,
+        f: Objective,
+        center: Tensor,
+        directions: Mapping[str, tuple[Tensor, Tensor]],
+        path: Tensor,
+        *,
+        spans: Sequence[float] = SPANS,
+        resolution: int = 25,
+    ):
+        for kind in directions:
+            one_of("directions", kind, DIRECTIONS)
+        super().__init__(f, center, directions, path, spans, resolution)
+
+    def __repr__(self) -> str:
+        return f"Slices({', '.join(self.planes)}; {len(self.spans)} spans)"
+
+    def _words(self) -> dict[str, Any]:
+        names = {
+            "none": _("Random, as drawn"),
+            "layer": _("Random, layer-normalised"),
+            "filter": _("Random, filter-normalised"),
+            "pca": _("Principal components of the path"),
+        }
+        return super()._words() | {"names": names}
 
 
-def rescaling(model: MLP, f: NetworkObjective, *, seed: int = 0) -> Rescaling:
+slices = Slices
+
+
+class Rescaling(Figure):
     """The loss along a random direction, raw and filter-normalised, of a ReLU network whose hidden units are rescaled.
 
     model: one hidden layer with ReLU; f: its loss. Multiplying a unit's weights and bias by a factor and dividing the
@@ -62,20 +81,58 @@ def rescaling(model: MLP, f: NetworkObjective, *, seed: int = 0) -> Rescaling:
     c and 1/c at random, from 0.1 to 10 in 25 steps. seed: of the directions, which are the same for each c up to their
     normalization, and of the units. ValueError: another kind of network.
     """
-    if not isinstance(model, MLP) or len(model.sizes) != 3 or not isinstance(model[2], torch.nn.ReLU):
-        raise ValueError("model must be an MLP with one hidden layer and ReLU")
-    signs = torch.randint(2, (model.sizes[1],), generator=torch.Generator().manual_seed(seed)) * 2 - 1
-    exponents = {"layer": torch.ones_like(signs), "neuron": signs}
-    networks = {
-        kind: [rescaled(model, c**exponent) for c in FACTORS.to(f.theta)] for kind, exponent in exponents.items()
-    }
-    return Rescaling(
-        factors=rounded(FACTORS),
-        alphas=rounded(ALPHAS),
-        lines={kind: _lines(f, several, seed) for kind, several in networks.items()},
-        curvatures={kind: _curvatures(f, several, seed) for kind, several in networks.items()},
-        loss=float(f"{float(f(f.theta)):.4g}"),
-    )
+
+    _esm = script(_HERE / "rescaling.js")
+    _css = style(*BASE, CHOICE)
+    factors = traitlets.List().tag(sync=True)
+    alphas = traitlets.List().tag(sync=True)
+    lines = traitlets.Dict().tag(sync=True)
+    curvatures = traitlets.Dict().tag(sync=True)
+    loss = Number(0.0, 0, 1e9)
+    kind = Choice("layer", RESCALINGS)
+    at = Number(4, 0, len(FACTORS) - 1, whole=True)
+
+    def __init__(self, model: MLP, f: NetworkObjective, *, seed: int = 0):
+        if not isinstance(model, MLP) or len(model.sizes) != 3 or not isinstance(model[2], torch.nn.ReLU):
+            raise ValueError("model must be an MLP with one hidden layer and ReLU")
+        signs = torch.randint(2, (model.sizes[1],), generator=torch.Generator().manual_seed(seed)) * 2 - 1
+        exponents = {"layer": torch.ones_like(signs), "neuron": signs}
+        networks = {
+            kind: [rescaled(model, c**exponent) for c in FACTORS.to(f.theta)] for kind, exponent in exponents.items()
+        }
+        super().__init__(
+            factors=rounded(FACTORS),
+            alphas=rounded(ALPHAS),
+            lines={kind: _lines(f, several, seed) for kind, several in networks.items()},
+            curvatures={kind: _curvatures(f, several, seed) for kind, several in networks.items()},
+            loss=float(f"{float(f(f.theta)):.4g}"),
+        )
+
+    def __repr__(self) -> str:
+        return f"Rescaling(c={self.factors[self.at]:g}, kind={self.kind!r})"
+
+    def _words(self) -> dict[str, Any]:
+        return {
+            "figure": _("One function, many scales"),
+            "none": _("Loss along a random direction, as drawn"),
+            "filter": _("Along the same direction, filter-normalised"),
+            "before": "c = 1",
+            "kind": _("What is rescaled"),
+            "names": {"layer": _("The whole layer, by c"), "neuron": _("Each unit, by c or 1/c")},
+            "at": _("Factor c"),
+            "said": _(
+                "c = {c}: the network computes what it computed before, and the loss in the centre stays {loss}. The "
+                "largest curvature is {largest} ({a} times that at c = 1); along the direction as drawn {none} ({b} times), "
+                "along the filter-normalised one {filter} ({d} times)."
+            ),
+            "one": _(
+                "c = 1: the network as it was trained, with a loss of {loss} in the centre. The largest curvature is "
+                "{largest}; along the direction as drawn {none}, along the filter-normalised one {filter}."
+            ),
+        }
+
+
+rescaling = Rescaling
 
 
 @torch.no_grad()
@@ -86,30 +143,6 @@ def rescaled(model: MLP, factors: Tensor) -> MLP:
     other[1].bias.mul_(factors)
     other[3].weight.div_(factors)
     return other
-
-
-class Rescaling(Widget):
-    """See `rescaling`."""
-
-    _esm = script(_HERE / "rescaling.js")
-    _css = style(*BASE, CHOICE)
-    factors = traitlets.List().tag(sync=True)
-    alphas = traitlets.List().tag(sync=True)
-    lines = traitlets.Dict().tag(sync=True)
-    curvatures = traitlets.Dict().tag(sync=True)
-    loss = Number(0.0, 0, 1e9).tag(sync=True)
-    kind = traitlets.Unicode("layer").tag(sync=True)
-    at = Number(4, 0, len(FACTORS) - 1, whole=True).tag(sync=True)
-
-    def __init__(self, **kwargs):
-        super().__init__(words=_rescaling_words(), **kwargs)
-
-    @traitlets.validate("kind")
-    def _check_kind(self, proposal):
-        return one_of("kind", proposal["value"], RESCALINGS)
-
-    def __repr__(self) -> str:
-        return f"Rescaling(c={self.factors[self.at]:g}, kind={self.kind!r})"
 
 
 def _lines(f: NetworkObjective, networks: list[MLP], seed: int) -> dict[str, list]:
@@ -137,24 +170,3 @@ def _end(network: MLP, normalize: str, seed: int) -> tuple[Tensor, Tensor]:
 
 def _written(values: Tensor) -> str:
     return " ".join(f"{value:.3g}" for value in values.tolist())
-
-
-def _rescaling_words() -> dict[str, str | dict[str, str]]:
-    return {
-        "figure": _("One function, many scales"),
-        "none": _("Loss along a random direction, as drawn"),
-        "filter": _("Along the same direction, filter-normalised"),
-        "before": "c = 1",
-        "kind": _("What is rescaled"),
-        "names": {"layer": _("The whole layer, by c"), "neuron": _("Each unit, by c or 1/c")},
-        "at": _("Factor c"),
-        "said": _(
-            "c = {c}: the network computes what it computed before, and the loss in the centre stays {loss}. The "
-            "largest curvature is {largest} ({a} times that at c = 1); along the direction as drawn {none} ({b} times), "
-            "along the filter-normalised one {filter} ({d} times)."
-        ),
-        "one": _(
-            "c = 1: the network as it was trained, with a loss of {loss} in the centre. The largest curvature is "
-            "{largest}; along the direction as drawn {none}, along the filter-normalised one {filter}."
-        ),
-    }

@@ -30,7 +30,7 @@ function render({ model, el }) {
     kind: "rescaling", draw, traits: ["at", "kind"],
     controls: [
       choice(model, "kind", words, Object.keys(model.get("lines"))),
-      slider(model, "at", words, { low: 0, high: factors.length - 1, step: 1, show: (i) => show(factors[i]) }),
+      slider(model, "at", words, { step: 1, show: (i) => show(factors[i]) }),
     ],
     panels: ["none", "filter"].map((direction) => ({ title: words[direction], keys: [["tw-theory", words.before]] })),
   });

@@ -27,12 +27,12 @@ export function used(x, seen, training, steps, momentum) {
   return training ? { mean, variance: biased } : running(seen, steps, momentum);
 }
 
-const low = -6, high = 10, momentum = 0.1;
+const momentum = 0.1;
 
 function render({ model, el }) {
   const words = model.get("words"), decimal = model.get("decimal");
   const show = (x, digits) => number(x, decimal, digits);
-  const before = [...model.get("values")];
+  const before = [...model.get("values")], { low, high } = model.get("ranges").values;
   const n = before.length;
   let plot;
 
@@ -125,10 +125,10 @@ function render({ model, el }) {
     kind: "column", draw, traits: ["values", "gamma", "beta", "eps", "training", "steps"],
     controls: [
       mode,
-      slider(model, "steps", words, { low: 0, high: 60, step: 1, whole: true, show: (v) => String(v) }),
-      slider(model, "gamma", words, { low: -3, high: 3, step: 0.1, show }),
-      slider(model, "beta", words, { low: -3, high: 3, step: 0.1, show }),
-      slider(model, "eps", words, { low: 1e-5, high: 100, log: true, show }),
+      slider(model, "steps", words, { step: 1, show: (v) => String(v) }),
+      slider(model, "gamma", words, { step: 0.1, show }),
+      slider(model, "beta", words, { step: 0.1, show }),
+      slider(model, "eps", words, { log: true, show }),
     ],
     panels: [
       { title: words.inputs, keys: [["tw-line", words.mean], ["tw-theory", words.deviation]] },

@@ -52,9 +52,9 @@ function render({ model, el }) {
   return stage({ model, el }, {
     kind: "equilibrium", draw, traits: ["eta", "decay", "start"],
     controls: [
-      slider(model, "eta", words, { low: 0.01, high: 1, log: true, show }),
-      slider(model, "decay", words, { low: 1e-4, high: 0.1, log: true, zero: true, show }),
-      slider(model, "start", words, { low: 0.1, high: 10, log: true, show }),
+      slider(model, "eta", words, { log: true, show }),
+      slider(model, "decay", words, { log: true, zero: 1e-4, show }),
+      slider(model, "start", words, { log: true, show }),
     ],
     panels: [
       { title: words.norm, keys: [["tw-theory", words.law]] },

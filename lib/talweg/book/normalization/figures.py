@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
-
-import traitlets
+from typing import Any
 
 from talweg.i18n import gettext as _
-from talweg.widgets import BASE, CHOICE, Number, Widget, script, style
+from talweg.widgets import BASE, CHOICE, Figure, Number, Numbers, Switch, script, style
 
 __all__ = ["BatchColumn", "Equilibrium", "batch_column", "equilibrium"]
 
@@ -16,14 +14,7 @@ _HERE = Path(__file__).parent
 VALUES = (2.0, 3.5, -1.0, 4.0, 1.5, 2.0)
 
 
-def batch_column(
-    values: Sequence[float] = VALUES,
-    gamma: float = 1.0,
-    beta: float = 0.0,
-    eps: float = 1e-5,
-    training: bool = True,
-    steps: int = 10,
-) -> BatchColumn:
+class BatchColumn(Figure):
     """One column of a mini-batch under batch normalization: drag a value, and see which outputs move.
 
     values: 2 to 10 activations, one of each sample, each from -6 to 10. gamma, beta: -3 to 3. eps: 1e-5 to 100.
@@ -33,10 +24,56 @@ def batch_column(
     The running estimates are those of the values given here, whatever is dragged afterwards. So in training every
     output depends on every value, in evaluation each on its own alone.
     """
-    return BatchColumn(values=values, gamma=gamma, beta=beta, eps=eps, training=training, steps=steps)
+
+    _esm = script(_HERE / "column.js")
+    _css = style(*BASE, CHOICE, _HERE / "column.css")
+    values = Numbers(VALUES, -6, 10, least=2, most=10)
+    gamma = Number(1.0, -3, 3)
+    beta = Number(0.0, -3, 3)
+    eps = Number(1e-5, 1e-5, 100)
+    training = Switch(True)
+    steps = Number(10, 0, 60, whole=True)
+
+    def __repr__(self) -> str:
+        return f"BatchColumn({len(self.values)} values, training={self.training})"
+
+    def _words(self) -> dict[str, Any]:
+        return {
+            "figure": _("One column under batch normalization"),
+            "inputs": _("Activations x"),
+            "outputs": _("Outputs y (open circles: as at the beginning)"),
+            "mean": _("mean"),
+            "deviation": _("mean ± standard deviation"),
+            "sample": _("sample"),
+            "training": _("Training: normalize by the batch"),
+            "steps": _("Training steps behind the running statistics"),
+            "gamma": _("Scale γ"),
+            "beta": _("Shift β"),
+            "eps": "ε",
+            "handle": _("Sample {i}, x = {x}; move it with the arrow keys"),
+            "batch": _("Training: the batch has mean {mean} and variance {variance} (divided by n)."),
+            "running": _(
+                "Evaluation: after {steps} training steps with the batch as it was at the beginning the running mean is {mean}, "
+                "the running variance {variance} (made of variances divided by n − 1)."
+            ),
+            "untouched": _("Drag a value: which outputs move?"),
+            "moved": _(
+                "Of the samples whose input you did not touch, {n} have another output; most of all sample {i}: its input "
+                "is still {x}, its output went from {from} to {to}."
+            ),
+            "unmoved": _("No sample whose input you did not touch has another output."),
+            "scaled": _("The outputs have mean {mean} and standard deviation {deviation}."),
+            "later": _(
+                "After {steps} steps with the batch as it was at the beginning evaluation would use the running mean {mean} and "
+                "the running variance {variance}."
+            ),
+        }
 
 
-def equilibrium(eta: float = 0.1, decay: float = 0.01, start: float = 5.0) -> Equilibrium:
+batch_column = BatchColumn
+
+
+class Equilibrium(Figure):
     """The norm of a weight whose scale does not matter, and its effective learning rate η/‖w‖², over 2,000 steps.
 
     eta: step size, 0.01 to 1. decay: λ, 0 to 0.1. start: ‖w₀‖, 0.1 to 10.
@@ -45,107 +82,39 @@ def equilibrium(eta: float = 0.1, decay: float = 0.01, start: float = 5.0) -> Eq
     ‖w‖² ← (1 − ηλ)²‖w‖² + η²G²/‖w‖², whatever f is. With decay this settles at ‖w‖⁴ = ηG²/(λ(2 − ηλ)); without it
     ‖w‖⁴ grows by about 2η²G² a step (van Laarhoven 2017, arXiv:1706.05350).
     """
-    return Equilibrium(eta=eta, decay=decay, start=start)
-
-
-class BatchColumn(Widget):
-    """See `batch_column`."""
-
-    _esm = script(_HERE / "column.js")
-    _css = style(*BASE, CHOICE, _HERE / "column.css")
-    values = traitlets.Any(list(VALUES)).tag(sync=True)
-    gamma = Number(1.0, -3, 3).tag(sync=True)
-    beta = Number(0.0, -3, 3).tag(sync=True)
-    eps = Number(1e-5, 1e-5, 100).tag(sync=True)
-    training = traitlets.Bool(True).tag(sync=True)
-    steps = Number(10, 0, 60, whole=True).tag(sync=True)
-
-    def __init__(self, **kwargs):
-        if not isinstance(kwargs.get("training", True), bool):
-            raise ValueError(f"training must be True or False, got {kwargs['training']!r}")
-        super().__init__(words=_column_words(), **kwargs)
-
-    @traitlets.validate("values")
-    def _check_values(self, proposal):
-        values = proposal["value"]
-        good = isinstance(values, Sequence) and all(isinstance(v, (int, float)) and -6 <= v <= 10 for v in values)
-        if not good or not 2 <= len(values) <= 10:
-            raise ValueError(f"values must be 2 to 10 numbers between -6 and 10, got {values!r}")
-        return [float(v) for v in values]
-
-    def __repr__(self) -> str:
-        return f"BatchColumn({len(self.values)} values, training={self.training})"
-
-
-class Equilibrium(Widget):
-    """See `equilibrium`."""
 
     _esm = script(_HERE / "equilibrium.js")
     _css = style(*BASE)
-    eta = Number(0.1, 0.01, 1).tag(sync=True)
-    decay = Number(0.01, 0, 0.1).tag(sync=True)
-    start = Number(5.0, 0.1, 10).tag(sync=True)
-
-    def __init__(self, **kwargs):
-        super().__init__(words=_equilibrium_words(), **kwargs)
+    eta = Number(0.1, 0.01, 1)
+    decay = Number(0.01, 0, 0.1)
+    start = Number(5.0, 0.1, 10)
 
     def __repr__(self) -> str:
         return f"Equilibrium(eta={self.eta:g}, decay={self.decay:g}, start={self.start:g})"
 
-
-def _column_words() -> dict[str, str]:
-    return {
-        "figure": _("One column under batch normalization"),
-        "inputs": _("Activations x"),
-        "outputs": _("Outputs y (open circles: as at the beginning)"),
-        "mean": _("mean"),
-        "deviation": _("mean ± standard deviation"),
-        "sample": _("sample"),
-        "training": _("Training: normalize by the batch"),
-        "steps": _("Training steps behind the running statistics"),
-        "gamma": _("Scale γ"),
-        "beta": _("Shift β"),
-        "eps": "ε",
-        "handle": _("Sample {i}, x = {x}; move it with the arrow keys"),
-        "batch": _("Training: the batch has mean {mean} and variance {variance} (divided by n)."),
-        "running": _(
-            "Evaluation: after {steps} training steps with the batch as it was at the beginning the running mean is {mean}, "
-            "the running variance {variance} (made of variances divided by n − 1)."
-        ),
-        "untouched": _("Drag a value: which outputs move?"),
-        "moved": _(
-            "Of the samples whose input you did not touch, {n} have another output; most of all sample {i}: its input "
-            "is still {x}, its output went from {from} to {to}."
-        ),
-        "unmoved": _("No sample whose input you did not touch has another output."),
-        "scaled": _("The outputs have mean {mean} and standard deviation {deviation}."),
-        "later": _(
-            "After {steps} steps with the batch as it was at the beginning evaluation would use the running mean {mean} and "
-            "the running variance {variance}."
-        ),
-    }
+    def _words(self) -> dict[str, Any]:
+        return {
+            "figure": _("The norm of a scale-invariant weight"),
+            "norm": _("Norm of the weight, ‖w‖"),
+            "rate": _("Effective learning rate, η/‖w‖²"),
+            "law": _("predicted"),
+            "steps": _("steps"),
+            "eta": _("Step size η"),
+            "decay": _("Weight decay λ"),
+            "start": _("Norm at the start, ‖w₀‖"),
+            "free": _(
+                "Without weight decay the norm can only grow: from {start} to {norm} in {n} steps, and the effective "
+                "learning rate falls to {effective}. The last step turns the weight by {angle}°."
+            ),
+            "settled": _(
+                "With η = {eta} and λ = {decay} the norm settles at {norm}, wherever it starts (predicted: {rest}). The "
+                "effective learning rate is then {effective}, and each step turns the weight by {angle}°."
+            ),
+            "underway": _(
+                "With η = {eta} and λ = {decay} the norm is still on its way after {n} steps: {norm}, predicted in the "
+                "end {rest}. The effective learning rate is now {effective}, and a step turns the weight by {angle}°."
+            ),
+        }
 
 
-def _equilibrium_words() -> dict[str, str]:
-    return {
-        "figure": _("The norm of a scale-invariant weight"),
-        "norm": _("Norm of the weight, ‖w‖"),
-        "rate": _("Effective learning rate, η/‖w‖²"),
-        "law": _("predicted"),
-        "steps": _("steps"),
-        "eta": _("Step size η"),
-        "decay": _("Weight decay λ"),
-        "start": _("Norm at the start, ‖w₀‖"),
-        "free": _(
-            "Without weight decay the norm can only grow: from {start} to {norm} in {n} steps, and the effective "
-            "learning rate falls to {effective}. The last step turns the weight by {angle}°."
-        ),
-        "settled": _(
-            "With η = {eta} and λ = {decay} the norm settles at {norm}, wherever it starts (predicted: {rest}). The "
-            "effective learning rate is then {effective}, and each step turns the weight by {angle}°."
-        ),
-        "underway": _(
-            "With η = {eta} and λ = {decay} the norm is still on its way after {n} steps: {norm}, predicted in the "
-            "end {rest}. The effective learning rate is now {effective}, and a step turns the weight by {angle}°."
-        ),
-    }
+equilibrium = Equilibrium

@@ -53,9 +53,12 @@ function render({ model, el }) {
     refresh: () => Object.assign(check, { checked: model.get("method") === "Adam" && model.get("corrected"), disabled: model.get("method") !== "Adam" }),
   };
   // β = 1 − 1/n remembers about n steps; the slider is even in log n.
-  const beta = (name, most) => slider({
-    get: () => memory.into(model.get(name)), set: (_, n) => model.set(name, memory.back(n)), save_changes: () => model.save_changes(),
-  }, name, words, { low: 1, high: most, log: true, show: (n) => show(memory.back(n), 4) });
+  const beta = (name) => {
+    const { low, high } = model.get("ranges")[name];
+    return slider({
+      get: () => memory.into(model.get(name)), set: (_, n) => model.set(name, memory.back(n)), save_changes: () => model.save_changes(),
+    }, name, words, { range: { low: memory.into(low), high: memory.into(high) }, log: true, show: (n) => show(memory.back(n), 4) });
+  };
 
   const draw = (left, right) => {
     const [name, g, noise, beta1, beta2, eps, corrected, seed] =
@@ -86,10 +89,10 @@ function render({ model, el }) {
     kind: "adam", draw, noise: true, traits: ["method", "g", "noise", "beta1", "beta2", "eps", "corrected", "seed"],
     controls: [
       choice, correction,
-      slider(model, "g", words, { low: 1e-4, high: 1e4, log: true, show }),
-      slider(model, "noise", { noise: words.spread }, { low: 0, high: 2, step: 0.05, show }),
-      beta("beta1", 100), beta("beta2", 1e4),
-      slider(model, "eps", words, { low: 1e-12, high: 1, log: true, show }),
+      slider(model, "g", words, { log: true, show }),
+      slider(model, "noise", { noise: words.spread }, { step: 0.05, show }),
+      beta("beta1"), beta("beta2"),
+      slider(model, "eps", words, { log: true, show }),
     ],
     panels: [
       { title: words.length, keys: [["tw-floor", "η"]] },

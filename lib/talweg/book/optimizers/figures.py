@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
-import traitlets
-
-from talweg.arguments import one_of
 from talweg.i18n import gettext as _
-from talweg.widgets import BASE, CHOICE, Number, Widget, script, style
+from talweg.widgets import BASE, CHOICE, Choice, Figure, Number, Switch, script, style
 
 __all__ = ["AdamStart", "Momentum", "adam_start", "momentum"]
 
@@ -16,7 +14,7 @@ _HERE = Path(__file__).parent
 METHODS = ("Adam", "RMSprop", "SGD")
 
 
-def momentum(product: float = 0.3, momentum: float = 0.8) -> Momentum:
+class Momentum(Figure):
     """The heavy ball along one eigenvector: the roots of z² − (1 + μ − ηλ) z + μ, and the error over the steps.
 
     product: ηλ, step size times eigenvalue, 0 to 4. momentum: μ in PyTorch's convention, 0 to 0.99.
@@ -24,19 +22,52 @@ def momentum(product: float = 0.3, momentum: float = 0.8) -> Momentum:
     With v ← μ v + g, θ ← θ − η v the error obeys e ← (1 + μ − ηλ) e − μ e₋: it shrinks if both roots lie in the unit
     circle, that is for 0 < ηλ < 2 + 2μ. Complex roots, for (1 − √μ)² < ηλ < (1 + √μ)², have modulus √μ (Polyak 1964).
     """
-    return Momentum(product=product, momentum=momentum)
+
+    _esm = script(_HERE / "momentum.js")
+    _css = style(*BASE, _HERE / "momentum.css")
+    product = Number(0.3, 0, 4)
+    momentum = Number(0.8, 0, 0.99)
+
+    def __repr__(self) -> str:
+        return f"Momentum(product={self.product:g}, momentum={self.momentum:g})"
+
+    def _words(self) -> dict[str, Any]:
+        return {
+            "figure": _("The heavy ball along one eigenvector"),
+            "plane": _("Roots in the complex plane"),
+            "unit": _("unit circle"),
+            "response": _("Error along the eigenvector"),
+            "envelope": _("predicted envelope"),
+            "steps": _("steps"),
+            "product": _("Step size times eigenvalue, ηλ"),
+            "momentum": _("Momentum μ"),
+            "still": _("With ηλ = 0 nothing pulls: one root is 1, and the error stays as it is."),
+            "monotone": _(
+                "With ηλ = {x} and μ = {momentum} both roots are real and positive: the error falls without oscillating, "
+                "in the end by the factor {predicted} in each step (measured: {measured})."
+            ),
+            "oscillating": _(
+                "With ηλ = {x} and μ = {momentum} the roots are complex, on the circle of radius √μ = {radius}: the error "
+                "oscillates, and its envelope shrinks by the factor {predicted} in each step (measured: {measured})."
+            ),
+            "alternating": _(
+                "With ηλ = {x} and μ = {momentum} both roots are real and not positive: the error changes its sign in each "
+                "step and shrinks, in the end by the factor {predicted} (measured: {measured})."
+            ),
+            "edge": _(
+                "ηλ = {x} is exactly the limit 2 + 2μ: a root is −1, and the error goes on oscillating for ever."
+            ),
+            "diverging": _(
+                "ηλ = {x} is beyond the limit 2 + 2μ = {limit}: a root lies outside the unit circle, and the error grows by "
+                "the factor {predicted} in each step (measured: {measured})."
+            ),
+        }
 
 
-def adam_start(
-    g: float = 1.0,
-    method: str = "Adam",
-    corrected: bool = False,
-    beta1: float = 0.9,
-    beta2: float = 0.999,
-    eps: float = 1e-8,
-    noise: float = 0.0,
-    seed: int = 0,
-) -> AdamStart:
+momentum = Momentum
+
+
+class AdamStart(Figure):
     """The first 200 steps under a gradient g (1 + noise · ξ), in units of the learning rate: what bias correction does.
 
     g: 1e-4 to 1e4. method: "Adam", "RMSprop" (with α = beta2) or "SGD". corrected: Adam's division by 1 − βᵗ.
@@ -45,113 +76,53 @@ def adam_start(
     Corrected, the first step is g/(g + ε) whatever g is. Uncorrected it is about (1 − β₁)/√(1 − β₂): 3.2 with the usual
     values, and the steps grow further, since v is the slower average.
     """
-    return AdamStart(
-        g=g, method=method, corrected=corrected, beta1=beta1, beta2=beta2, eps=eps, noise=noise, seed=seed
-    )  # fmt: skip
-
-
-class Momentum(Widget):
-    """See `momentum`."""
-
-    _esm = script(_HERE / "momentum.js")
-    _css = style(*BASE, _HERE / "momentum.css")
-    product = Number(0.3, 0, 4).tag(sync=True)
-    momentum = Number(0.8, 0, 0.99).tag(sync=True)
-
-    def __init__(self, **kwargs):
-        super().__init__(words=_momentum_words(), **kwargs)
-
-    def __repr__(self) -> str:
-        return f"Momentum(product={self.product:g}, momentum={self.momentum:g})"
-
-
-class AdamStart(Widget):
-    """See `adam_start`."""
 
     _esm = script(_HERE / "adam.js")
     _css = style(*BASE, CHOICE)
-    g = Number(1.0, 1e-4, 1e4).tag(sync=True)
-    method = traitlets.Unicode("Adam").tag(sync=True)
-    corrected = traitlets.Bool(False).tag(sync=True)
-    beta1 = Number(0.9, 0, 0.99).tag(sync=True)
-    beta2 = Number(0.999, 0, 0.9999).tag(sync=True)
-    eps = Number(1e-8, 1e-12, 1).tag(sync=True)
-    noise = Number(0.0, 0, 2).tag(sync=True)
-    seed = Number(0, 0, 2**31, whole=True).tag(sync=True)
-
-    def __init__(self, **kwargs):
-        if not isinstance(kwargs.get("corrected", False), bool):
-            raise ValueError(f"corrected must be True or False, got {kwargs['corrected']!r}")
-        super().__init__(words=_adam_words(), **kwargs)
-
-    @traitlets.validate("method")
-    def _check_method(self, proposal):
-        return one_of("method", proposal["value"], METHODS)
+    g = Number(1.0, 1e-4, 1e4)
+    method = Choice("Adam", METHODS)
+    corrected = Switch(False)
+    beta1 = Number(0.9, 0, 0.99)
+    beta2 = Number(0.999, 0, 0.9999)
+    eps = Number(1e-8, 1e-12, 1)
+    noise = Number(0.0, 0, 2)
+    seed = Number(0, 0, 2**31, whole=True)
 
     def __repr__(self) -> str:
         return f"AdamStart(g={self.g:g}, method={self.method!r}, corrected={self.corrected})"
 
+    def _words(self) -> dict[str, Any]:
+        return {
+            "figure": _("The first steps of Adam"),
+            "length": _("Length of the step, in units of η"),
+            "averages": _("Averages, in units of the gradient"),
+            "steps": _("steps"),
+            "method": _("Method"),
+            "names": {"Adam": "Adam", "RMSprop": "RMSprop", "SGD": _("Gradient descent")},
+            "corrected": _("Bias correction"),
+            "g": _("Size of the gradient g"),
+            "spread": _("Noise, relative to g"),
+            "noise": _("New noise"),
+            "beta1": _("Memory β₁"),
+            "beta2": _("Memory β₂"),
+            "eps": "ε",
+            "Adam": _(
+                "Adam with bias correction, gradient of size {g}: the first step is {first} η long, the longest {longest} η "
+                "(step {t}), and the last 50 of {n} are {last} η on average. g/(g + ε) is {ratio}."
+            ),
+            "biased": _(
+                "Adam without bias correction, gradient of size {g}: the first step is {first} η long, the longest "
+                "{longest} η (step {t}), and the last 50 of {n} are {last} η on average."
+            ),
+            "RMSprop": _(
+                "RMSprop, gradient of size {g}: it has no bias correction, so the first step is {first} η long; the longest "
+                "is {longest} η (step {t}), and the last 50 of {n} are {last} η on average."
+            ),
+            "SGD": _(
+                "Gradient descent, gradient of size {g}: the step is the gradient times η, whatever its size. The first is "
+                "{first} η long, the longest {longest} η (step {t}), and the last 50 of {n} are {last} η on average."
+            ),
+        }
 
-def _momentum_words() -> dict[str, str]:
-    return {
-        "figure": _("The heavy ball along one eigenvector"),
-        "plane": _("Roots in the complex plane"),
-        "unit": _("unit circle"),
-        "response": _("Error along the eigenvector"),
-        "envelope": _("predicted envelope"),
-        "steps": _("steps"),
-        "product": _("Step size times eigenvalue, ηλ"),
-        "momentum": _("Momentum μ"),
-        "still": _("With ηλ = 0 nothing pulls: one root is 1, and the error stays as it is."),
-        "monotone": _(
-            "With ηλ = {x} and μ = {momentum} both roots are real and positive: the error falls without oscillating, "
-            "in the end by the factor {predicted} in each step (measured: {measured})."
-        ),
-        "oscillating": _(
-            "With ηλ = {x} and μ = {momentum} the roots are complex, on the circle of radius √μ = {radius}: the error "
-            "oscillates, and its envelope shrinks by the factor {predicted} in each step (measured: {measured})."
-        ),
-        "alternating": _(
-            "With ηλ = {x} and μ = {momentum} both roots are real and not positive: the error changes its sign in each "
-            "step and shrinks, in the end by the factor {predicted} (measured: {measured})."
-        ),
-        "edge": _("ηλ = {x} is exactly the limit 2 + 2μ: a root is −1, and the error goes on oscillating for ever."),
-        "diverging": _(
-            "ηλ = {x} is beyond the limit 2 + 2μ = {limit}: a root lies outside the unit circle, and the error grows by "
-            "the factor {predicted} in each step (measured: {measured})."
-        ),
-    }
 
-
-def _adam_words() -> dict[str, str | dict[str, str]]:
-    return {
-        "figure": _("The first steps of Adam"),
-        "length": _("Length of the step, in units of η"),
-        "averages": _("Averages, in units of the gradient"),
-        "steps": _("steps"),
-        "method": _("Method"),
-        "names": {"Adam": "Adam", "RMSprop": "RMSprop", "SGD": _("Gradient descent")},
-        "corrected": _("Bias correction"),
-        "g": _("Size of the gradient g"),
-        "spread": _("Noise, relative to g"),
-        "noise": _("New noise"),
-        "beta1": _("Memory β₁"),
-        "beta2": _("Memory β₂"),
-        "eps": "ε",
-        "Adam": _(
-            "Adam with bias correction, gradient of size {g}: the first step is {first} η long, the longest {longest} η "
-            "(step {t}), and the last 50 of {n} are {last} η on average. g/(g + ε) is {ratio}."
-        ),
-        "biased": _(
-            "Adam without bias correction, gradient of size {g}: the first step is {first} η long, the longest "
-            "{longest} η (step {t}), and the last 50 of {n} are {last} η on average."
-        ),
-        "RMSprop": _(
-            "RMSprop, gradient of size {g}: it has no bias correction, so the first step is {first} η long; the longest "
-            "is {longest} η (step {t}), and the last 50 of {n} are {last} η on average."
-        ),
-        "SGD": _(
-            "Gradient descent, gradient of size {g}: the step is the gradient times η, whatever its size. The first is "
-            "{first} η long, the longest {longest} η (step {t}), and the last 50 of {n} are {last} η on average."
-        ),
-    }
+adam_start = AdamStart

@@ -83,8 +83,8 @@ function render({ model, el }) {
   return stage({ model, el }, {
     kind: "momentum", draw, traits: ["product", "momentum"],
     controls: [
-      slider(model, "product", words, { low: 0, high: 4, step: 0.01, show }),
-      slider(model, "momentum", words, { low: 0, high: 0.99, step: 0.01, show }),
+      slider(model, "product", words, { step: 0.01, show }),
+      slider(model, "momentum", words, { step: 0.01, show }),
     ],
     panels: [
       { title: words.plane, keys: [["tw-unit", words.unit], ["tw-radius", "√μ"]] },

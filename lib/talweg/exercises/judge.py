@@ -7,16 +7,17 @@ from typing import Any
 
 import torch
 
-from talweg.exercises.loader import Entry, Texts
+from talweg.exercises.kinds import Code
+from talweg.exercises.schema import Texts
 from talweg.i18n import gettext as _
 from talweg.i18n import number
 
 __all__ = ["judge", "tensors"]
 
 
-def judge(entry: Entry, texts: Texts, solution: Callable) -> dict[str, str]:
+def judge(entry: Code, texts: Texts, solution: Callable) -> dict[str, str]:
     """`{"state": "untried" | "wrong" | "right", "text": feedback}` for the reader's function."""
-    cases = entry.fields["cases"]
+    cases = entry.cases
     for i, case in enumerate(cases):
         try:
             got = solution(*tensors(case["args"]))
@@ -39,7 +40,7 @@ def tensors(values: list) -> list:
     return [torch.tensor(value, dtype=torch.float64) if isinstance(value, list) else value for value in values]
 
 
-def _compare(entry: Entry, texts: Texts, case: dict, got: Any) -> str:
+def _compare(entry: Code, texts: Texts, case: dict, got: Any) -> str:
     expected = tensors(case["expected"])
     if len(expected) == 1 and not isinstance(got, tuple):
         got = (got,)  # a single value need not be wrapped
@@ -59,8 +60,7 @@ def _compare(entry: Entry, texts: Texts, case: dict, got: Any) -> str:
         if _agree(entry, got, tensors(slip["value"])):
             return texts.feedback[slip["feedback"]]
     call = ", ".join(
-        f"{name} = {_written(value)}"
-        for name, value in zip(entry.fields["arguments"], tensors(case["args"]), strict=True)
+        f"{name} = {_written(value)}" for name, value in zip(entry.arguments, tensors(case["args"]), strict=True)
     )
     shown = _("With {call} it returns {got}; expected: {expected}.").format(
         call=call, got=", ".join(map(_written, got)), expected=", ".join(map(_written, expected))
@@ -68,10 +68,9 @@ def _compare(entry: Entry, texts: Texts, case: dict, got: Any) -> str:
     return f"{texts.feedback[case['feedback']]} {shown}"
 
 
-def _agree(entry: Entry, got: list, expected: list) -> bool:
-    rtol, atol = entry.fields.get("relative", 1e-6), entry.fields.get("absolute", 1e-9)
-    pairs = zip(got, expected, strict=True)
-    return all(torch.allclose(torch.as_tensor(a), torch.as_tensor(b), rtol=rtol, atol=atol) for a, b in pairs)
+def _agree(entry: Code, got: list, expected: list) -> bool:
+    pairs = [(torch.as_tensor(a), torch.as_tensor(b)) for a, b in zip(got, expected, strict=True)]
+    return all(torch.allclose(a, b, rtol=entry.relative, atol=entry.absolute) for a, b in pairs)
 
 
 def _wrong(message: str, i: int, n: int) -> dict[str, str]:

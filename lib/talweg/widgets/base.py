@@ -1,0 +1,88 @@
+"""The base classes of what readers handle on a page: widgets with words, and figures with parameters."""
+
+from __future__ import annotations
+
+import inspect
+import os
+from typing import Any
+
+import anywidget
+import traitlets
+
+from talweg.i18n import EDITIONS, decimal, language
+from talweg.widgets.parameters import Number, Numbers, Parameter
+
+__all__ = ["Figure", "Widget", "batch"]
+
+
+def batch() -> bool:
+    """Whether the notebooks are being made or checked (`TALWEG_BATCH=1`), so that no reader's state may enter them."""
+    return os.environ.get("TALWEG_BATCH") == "1"
+
+
+class Widget(anywidget.AnyWidget):
+    """An anywidget whose words come from Python, in the reader's language, when it is made."""
+
+    words = traitlets.Dict().tag(sync=True)
+    language = traitlets.Unicode().tag(sync=True)
+    decimal = traitlets.Unicode(".").tag(sync=True)
+
+    def __init__(self, **kwargs: Any):
+        code = language()
+        super().__init__(language=EDITIONS[code].html_lang if code else "en", decimal=decimal(), **kwargs)
+
+
+class Figure(Widget):
+    """A figure that readers drive. A subclass declares its parameters; they are its arguments, in that order.
+
+        class Saddle(Figure):
+            sigma = Number(0.1, 0, 1)
+            eta = Number(0.1, 0.02, 0.5)
+
+            def _words(self): ...
+
+        saddle = Saddle          # saddle(0.2), saddle(eta=0.05): signature, docstring and checks are the class's
+
+    The ranges of the numbers reach the page as `ranges`, where sliders read them. A figure whose arguments are not its
+    parameters has an `__init__` of its own, which passes on the traits by name.
+    """
+
+    ranges = traitlets.Dict().tag(sync=True)
+
+    def __init_subclass__(cls, **kwargs: Any):
+        super().__init_subclass__(**kwargs)
+        if cls.__init__ is Figure.__init__:
+            cls.__signature__ = _signature(cls)
+
+    def __init__(self, *args: Any, **kwargs: Any):
+        signature = vars(type(self)).get("__signature__")
+        try:
+            given = signature.bind(*args, **kwargs).arguments if signature else kwargs
+        except TypeError as error:
+            raise TypeError(f"{type(self).__name__}: {error}") from None
+        super().__init__(words=self._words(), **given)
+
+    def _words(self) -> dict[str, Any]:
+        """What the figure says, by key, in the language in use; "figure" is its name."""
+        raise NotImplementedError
+
+    @traitlets.default("ranges")
+    def _ranges(self) -> dict[str, dict[str, Any]]:
+        return {name: trait.range() for name, trait in self.traits().items() if isinstance(trait, Number | Numbers)}
+
+
+def _signature(figure: type[Figure]) -> inspect.Signature:
+    """The parameters of a figure, as declared, those of its base classes first."""
+    declared = {name: trait for base in reversed(figure.__mro__) for name, trait in vars(base).items()}
+    return inspect.Signature(
+        [
+            inspect.Parameter(
+                name,
+                inspect.Parameter.POSITIONAL_OR_KEYWORD,
+                default=trait.default_value,
+                annotation=trait.annotation,
+            )
+            for name, trait in declared.items()
+            if isinstance(trait, Parameter)
+        ]
+    )

@@ -1,0 +1,97 @@
+"""What a reader may set in a figure: each parameter is declared once, with its default and what is allowed.
+
+A value that is not allowed is a ValueError that names the parameter, what was given and what is allowed.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import traitlets
+
+from talweg.arguments import one_of
+
+__all__ = ["Choice", "Number", "Numbers", "Parameter", "Switch"]
+
+
+class Parameter(traitlets.TraitType):
+    """A trait that is an argument of the figure and, in the page, a value that its controls change."""
+
+    annotation: Any = Any  # of the argument
+
+    def __init__(self, default: Any, **kwargs: Any):
+        super().__init__(default, **kwargs)
+        self.tag(sync=True)
+
+
+class Number(Parameter):
+    """A finite number in [low, high]. A default of None: the number may be left out."""
+
+    def __init__(self, default: float | None, low: float, high: float, *, whole: bool = False):
+        super().__init__(default, allow_none=default is None)
+        self.low, self.high, self.whole = low, high, whole
+        kind = int if whole else float
+        self.annotation = kind | None if default is None else kind
+
+    def range(self) -> dict[str, Any]:
+        """What a slider needs."""
+        return {"low": self.low, "high": self.high} | ({"whole": True} if self.whole else {})
+
+    def validate(self, obj: Any, value: Any) -> float:
+        if not _finite(value) or not self.low <= value <= self.high or (self.whole and value != int(value)):
+            kind = "a whole number" if self.whole else "a number"
+            raise ValueError(f"{self.name} must be {kind} between {self.low:g} and {self.high:g}, got {value!r}")
+        return int(value) if self.whole else float(value)
+
+
+class Numbers(Parameter):
+    """From `least` to `most` finite numbers, each in [low, high]."""
+
+    annotation = Sequence[float]
+
+    def __init__(self, default: Sequence[float], low: float, high: float, *, least: int, most: int):
+        super().__init__(list(default))
+        self.low, self.high, self.least, self.most = low, high, least, most
+
+    def range(self) -> dict[str, Any]:
+        """Where each number may lie."""
+        return {"low": self.low, "high": self.high}
+
+    def validate(self, obj: Any, value: Any) -> list[float]:
+        good = isinstance(value, Sequence) and all(_finite(v) and self.low <= v <= self.high for v in value)
+        if not good or not self.least <= len(value) <= self.most:
+            count = "two" if self.least == self.most == 2 else f"{self.least} to {self.most}"
+            raise ValueError(
+                f"{self.name} must be {count} numbers between {self.low:g} and {self.high:g}, got {value!r}"
+            )
+        return [float(v) for v in value]
+
+
+class Switch(Parameter):
+    """True or False."""
+
+    annotation = bool
+
+    def validate(self, obj: Any, value: Any) -> bool:
+        if not isinstance(value, bool):
+            raise ValueError(f"{self.name} must be True or False, got {value!r}")
+        return value
+
+
+class Choice(Parameter):
+    """One of several names."""
+
+    annotation = str
+
+    def __init__(self, default: str, allowed: Iterable[str]):
+        super().__init__(default)
+        self.allowed = tuple(allowed)
+
+    def validate(self, obj: Any, value: Any) -> str:
+        return one_of(str(self.name), value, self.allowed)
+
+
+def _finite(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
