@@ -18,6 +18,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
+from bs4 import BeautifulSoup
 
 from talweg_site.check.nbcheck import digest_files
 
@@ -69,6 +70,13 @@ def page_paths() -> list[str]:
     return ["index.html", *found]
 
 
+@functools.cache
+def parsed(path: Path) -> BeautifulSoup:
+    """A page of the site, read once."""
+    return BeautifulSoup(path.read_text(encoding="utf-8"), "html.parser")
+
+
+@functools.cache
 def turn() -> int:
     """A number that changes with the texts of the book: whose turn it is where one edition stands for all."""
     return int(digest_files((ROOT / "chapters").glob("*/*.md"), ROOT)[:8], 16)

@@ -8,13 +8,10 @@ from urllib.parse import unquote, urlsplit
 
 from bs4 import BeautifulSoup
 
+from .conftest import parsed
+
 COLAB = "https://colab.research.google.com/github/talweg-book/talweg/blob/main/"
 BINDER = "https://mybinder.org/v2/gh/talweg-book/talweg/main?urlpath=lab/tree/"
-
-
-@cache
-def parsed(path: Path) -> BeautifulSoup:
-    return BeautifulSoup(path.read_text(encoding="utf-8"), "html.parser")
 
 
 @cache
