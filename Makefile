@@ -16,7 +16,11 @@ export TALWEG_BATCH = 1
 export OMP_NUM_THREADS = 1
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
-.PHONY: help site html serve pdf notebooks prose nbcheck copy-code bench check test lock catalogs clean
+# Do a part of the work and note its seconds: $(call timed,name,command)
+SECONDS_FILE = _build/seconds.txt
+timed = @mkdir -p _build; begin=$$(date +%s); $(2) && printf '%5d s  %s\n' $$(($$(date +%s) - begin)) '$(1)' >>$(SECONDS_FILE)
+
+.PHONY: help site html serve pdf notebooks prose nbcheck copy-code bench check test test-chapter test-rest seconds lock catalogs clean
 
 help:
 	@echo "make site        install into .venv, check the notebooks, build the site"
@@ -26,7 +30,7 @@ help:
 	@echo "make notebooks   bring each .ipynb into step with its .md; run those whose code changed"
 	@echo "make copy-code FROM=es   copy the code cells of one edition to the others"
 	@echo "make check       lint, parity, style, fast tests: a minute or two"
-	@echo "make test        all that CI runs"
+	@echo "make test        all that CI runs; at the end the seconds of each part"
 	@echo "make bench       measure against other libraries: benchmarks/results.json"
 	@echo "make catalogs    collect the words drawn by code; compile the catalogs"
 	@echo "make lock        write requirements.lock from what .venv holds"
@@ -46,7 +50,7 @@ help:
 	@touch $@
 
 site: .venv/.installed prose nbcheck
-	@$(BUILD)
+	$(call timed,site,$(BUILD))
 	@$(PY) -c 'import pathlib; print("\nThe site:", pathlib.Path("_build/html/index.html").resolve().as_uri())'
 
 html: .venv/.installed prose
@@ -57,7 +61,7 @@ serve: html
 	$(PY) -m http.server $(PORT) --bind 127.0.0.1 --directory _build/html
 
 pdf: site
-	$(PY) -m talweg_site.print.pdf
+	$(call timed,PDFs,$(PY) -m talweg_site.print.pdf)
 
 notebooks: .venv/.installed
 	@$(PY) -m talweg_site.author.notebooks
@@ -67,7 +71,7 @@ prose: .venv/.installed
 	@$(PY) -m talweg_site.author.notebooks --prose-only
 
 nbcheck: .venv/.installed
-	@$(PY) -m talweg_site.check.nbcheck
+	$(call timed,notebooks,$(PY) -m talweg_site.check.nbcheck)
 
 copy-code: .venv/.installed
 	@test -n "$(FROM)" || { echo "error: say which edition has the right code: make copy-code FROM=es"; exit 1; }
@@ -85,10 +89,35 @@ check: .venv/.installed
 	  --ignore tests/library/optimizers tests/library tests/kit tests/book tests/chapters
 
 test: .venv/.installed
-	$(BIN)/ruff check .
-	$(PY) -m talweg_site.check.parity
+	@rm -f $(SECONDS_FILE)
+	$(call timed,lint and parity,$(BIN)/ruff check . && $(PY) -m talweg_site.check.parity)
 	$(MAKE) pdf
-	$(PY) -m pytest -n 2 --dist loadscope tests
+	$(call timed,tests,$(PY) -m pytest -n 2 --dist loadscope tests)
+	@$(MAKE) --no-print-directory seconds
+
+# the same in parts, for machines side by side: one for each chapter, one for the rest (.github/workflows/test.yml)
+OF_A_CHAPTER = tests/chapters/test_claims_can_fail.py tests/chapters/test_other_cpu.py
+test-chapter: .venv/.installed
+	@test -n "$(CHAPTER)" || { echo "error: say which chapter: make test-chapter CHAPTER=curvature"; exit 1; }
+	@rm -f $(SECONDS_FILE)
+	$(call timed,notebooks of $(CHAPTER),$(PY) -m talweg_site.check.nbcheck $(CHAPTER))
+	$(call timed,tests of $(CHAPTER),$(PY) -m pytest -n 2 --dist loadscope tests/book/$(subst -,_,$(CHAPTER)) && \
+	  $(PY) -m pytest -n 2 $(OF_A_CHAPTER) -k "$(CHAPTER)")
+	@$(MAKE) --no-print-directory seconds
+
+test-rest: .venv/.installed prose
+	@rm -f $(SECONDS_FILE)
+	$(call timed,lint and parity,$(BIN)/ruff check . && $(PY) -m talweg_site.check.parity)
+	$(call timed,opening page,$(PY) -m talweg_site.check.nbcheck index)
+	$(call timed,site,$(BUILD))
+	$(call timed,PDFs,$(PY) -m talweg_site.print.pdf)
+	$(call timed,tests,$(PY) -m pytest -n 2 --dist loadscope tests --ignore-glob 'tests/book/*/*' $(OF_A_CHAPTER:%=--ignore %) \
+	  --deselect tests/chapters/test_book.py::test_notebooks_print_what_they_store && \
+	  $(PY) -m pytest $(OF_A_CHAPTER) -k index)
+	@$(MAKE) --no-print-directory seconds
+
+seconds:
+	@echo; cat $(SECONDS_FILE)
 
 lock: .venv/.installed
 	$(PY) -m talweg_site.author.lock

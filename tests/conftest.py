@@ -80,3 +80,16 @@ def mnist_root() -> Path:
     if not (root / "MNIST" / "raw").is_dir():
         pytest.skip("TALWEG_DATA names no folder with MNIST/raw")
     return root
+
+
+def pytest_terminal_summary(terminalreporter) -> None:
+    """The seconds of each folder of tests, all workers together: where the time goes."""
+    seconds: dict[str, float] = {}
+    for report in [report for reports in terminalreporter.stats.values() for report in reports]:
+        if hasattr(report, "duration"):
+            folder = report.nodeid.split("::")[0].rpartition("/")[0]
+            seconds[folder] = seconds.get(folder, 0.0) + report.duration
+    if sum(seconds.values()) > 60:
+        terminalreporter.section("seconds by folder, all workers together")
+        for folder, spent in sorted(seconds.items(), key=lambda item: -item[1]):
+            terminalreporter.write_line(f"{spent:6.0f} s  {folder}")

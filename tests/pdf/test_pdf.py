@@ -7,10 +7,11 @@ import subprocess
 import tomllib
 
 import pytest
-from talweg_site.conftest import CODES, ROOT, chapters, notebook, pdf_text
 
 from talweg_site.print.cells import STATE, driven_figures
 from talweg_site.print.names import names
+
+from .conftest import CODES, ROOT, chapters, notebook, pdf_text
 
 PHRASES = {"es": "Descenso de gradiente", "de": "Gradientenabstieg", "zh": "梯度下降", "ru": "Градиентный спуск"}
 LABELS = {"es": "Figura", "de": "Abb.", "zh": "图", "ru": "Рис."}

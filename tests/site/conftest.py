@@ -8,15 +8,19 @@ from __future__ import annotations
 import functools
 import http.server
 import json
+import os
 import shutil
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
+from bs4 import BeautifulSoup
+
+from talweg_site.check.nbcheck import digest_files
 
 ROOT = Path(__file__).parents[2]
 SITE = ROOT / "_build" / "html"
@@ -66,12 +70,42 @@ def page_paths() -> list[str]:
     return ["index.html", *found]
 
 
+@functools.cache
+def parsed(path: Path) -> BeautifulSoup:
+    """A page of the site, read once."""
+    return BeautifulSoup(path.read_text(encoding="utf-8"), "html.parser")
+
+
+@functools.cache
+def turn() -> int:
+    """A number that changes with the texts of the book: whose turn it is where one edition stands for all."""
+    return int(digest_files((ROOT / "chapters").glob("*/*.md"), ROOT)[:8], 16)
+
+
+def in_turn(names: Sequence[str]) -> list[tuple[str, str]]:
+    """Each name with an edition, each edition as often as the others; TALWEG_EVERY_PAGE=1: with all of them."""
+    if os.environ.get("TALWEG_EVERY_PAGE"):
+        return [(code, name) for code in CODES for name in names]
+    return [(CODES[(turn() + number) % len(CODES)], name) for number, name in enumerate(names)]
+
+
+def shown_paths() -> list[str]:
+    """The pages that a browser opens: the landing page, each edition's opening page, and each other page in one edition.
+
+    Pages of one kind come one after the other, so that each edition has its turn with each kind of which there are four.
+    """
+    chapters = [path.stem for path in sorted((ROOT / "chapters" / "es").glob("*.ipynb")) if path.stem != "index"]
+    others = [path.stem for path in sorted((SITE / "es").glob("*.html")) if path.stem not in ("index", *chapters)]
+    shown = [*((code, "index") for code in CODES), *in_turn(chapters), *in_turn(others)]
+    return ["index.html", *(f"{code}/{name}.html" for code, name in shown)]
+
+
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """`page_path` stands for every page, `edition_page` for all but the landing page."""
-    if "page_path" in metafunc.fixturenames:
-        metafunc.parametrize("page_path", page_paths())
-    if "edition_page" in metafunc.fixturenames:
-        metafunc.parametrize("edition_page", page_paths()[1:])
+    """`page_path` stands for every page, `edition_page` for all but the landing page, `shown_page` for what a browser opens."""
+    kinds = {"page_path": page_paths, "edition_page": lambda: page_paths()[1:], "shown_page": shown_paths}
+    for name, paths in kinds.items():
+        if name in metafunc.fixturenames:
+            metafunc.parametrize(name, paths())
 
 
 @pytest.fixture(scope="session")

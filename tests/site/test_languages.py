@@ -11,6 +11,8 @@ import pytest
 from bs4 import BeautifulSoup
 from selenium.webdriver.common.by import By
 
+from .conftest import parsed
+
 CODES = ("es", "de", "zh", "ru")
 HTML_LANG = {"es": "es", "de": "de", "zh": "zh-CN", "ru": "ru"}
 # Latin words that may stand in the chrome of a Russian or Chinese page: names, licences, file types.
@@ -20,7 +22,7 @@ NAMES = {"Talweg", "Español", "Deutsch", "Colab", "Binder", "GitHub", "CC", "BY
 def pages(folder: Path, code: str) -> dict[str, BeautifulSoup]:
     """The pages of an edition by their file names."""
     found = sorted((folder / code).glob("*.html"))
-    return {path.name: BeautifulSoup(path.read_text(encoding="utf-8"), "html.parser") for path in found}
+    return {path.name: parsed(path) for path in found}
 
 
 def test_editions_have_the_same_pages(site_folder: Path) -> None:
@@ -38,11 +40,20 @@ def test_every_page_names_its_language_and_its_siblings(site_folder: Path, code:
         assert all(links[HTML_LANG[other]].endswith(f"/talweg/{other}/{name}") for other in CODES)
 
 
-@pytest.mark.browser
-def test_switcher_stays_on_the_page(wide: Any, edition_page: str) -> None:
+def test_switcher_stays_on_the_page(site_folder: Path, edition_page: str) -> None:
+    page = parsed(site_folder / edition_page)
+    links = {link["hreflang"]: link["href"] for link in page.select("details.languages a[hreflang]")}
     code, name = edition_page.split("/")
+    others = {HTML_LANG[other]: f"../{other}/{name}" for other in CODES if other != code}
+    assert others.items() <= links.items()
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("code", CODES)
+def test_switcher_works_in_a_browser(wide: Any, code: str) -> None:
+    name = "notation.html"
     other = CODES[(CODES.index(code) + 1) % len(CODES)]
-    wide.open(edition_page)
+    wide.open(f"{code}/{name}")
     wide.driver.find_element(By.CSS_SELECTOR, "details.languages > summary").click()
     wide.driver.find_element(By.CSS_SELECTOR, f'details.languages a[hreflang="{HTML_LANG[other]}"]').click()
     assert wide.driver.current_url == f"{wide.site}{other}/{name}"

@@ -1,4 +1,8 @@
-"""Every page of every edition in a real browser: no errors, no foreign requests, accessible in both themes."""
+"""Pages in a real browser: no errors, no foreign requests, accessible in both themes.
+
+Each kind of page in each edition, each page in one edition, in turn: pages differ between editions in their words only, and
+those are tested on the text (test_languages, test_links, test_text).
+"""
 
 from __future__ import annotations
 
@@ -9,8 +13,8 @@ import pytest
 pytestmark = pytest.mark.browser
 
 
-def test_page_loads_without_errors_and_without_other_hosts(wide: Any, page_path: str) -> None:
-    wide.open(page_path)
+def test_page_loads_without_errors_and_without_other_hosts(wide: Any, shown_page: str) -> None:
+    wide.open(shown_page)
     # Mathematics and figures come after the load event.
     wide.run(
         "return (window.MathJax && MathJax.startup ? MathJax.startup.promise : Promise.resolve())"
@@ -19,7 +23,7 @@ def test_page_loads_without_errors_and_without_other_hosts(wide: Any, page_path:
     log = wide.take()
     assert not log.errors
     assert not log.foreign(wide.site)
-    assert any(url.endswith(page_path) for url in log.requests)
+    assert any(url.endswith(shown_page) for url in log.requests)
 
 
 # Width and theme: which rules of axe-core. Themes change colours only, widths change places; contrast is the slow one.
@@ -38,10 +42,10 @@ SHORTER = """
 """
 
 
-def test_page_is_accessible_wide_and_narrow_light_and_dark(browser: Any, axe: str, page_path: str) -> None:
+def test_page_is_accessible_wide_and_narrow_light_and_dark(browser: Any, axe: str, shown_page: str) -> None:
     findings = {}
     browser.size(1280)
-    browser.open(page_path)
+    browser.open(shown_page)
     browser.run(SHORTER)
     browser.run(axe)
     for (width, theme), rules in RULES.items():
@@ -53,7 +57,7 @@ def test_page_is_accessible_wide_and_narrow_light_and_dark(browser: Any, axe: st
     assert not findings
 
 
-def test_page_needs_no_sideways_scrolling_on_a_phone(browser: Any, page_path: str) -> None:
+def test_page_needs_no_sideways_scrolling_on_a_phone(browser: Any, shown_page: str) -> None:
     browser.size(390)
-    browser.open(page_path)
+    browser.open(shown_page)
     assert browser.run("return document.documentElement.scrollWidth") <= 390

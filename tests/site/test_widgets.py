@@ -25,10 +25,15 @@ from talweg import exercises
 from talweg.exercises import loader
 from talweg.i18n import EDITIONS, localize
 
+from .conftest import in_turn
+
 pytestmark = pytest.mark.browser
 
 CODES = tuple(EDITIONS)
-PLACES = [(code, chapter) for code in CODES for chapter in loader.CHAPTERS]
+CHAPTERS = list(dict.fromkeys(entry.chapter for entry in loader.load().values()))
+# Each chapter in one edition, each edition with some chapter: the script is the same in all, and what it is given to say in
+# each of them is compared with the library's words by nbcheck, and with the page by test_text.
+PLACES = in_turn(CHAPTERS)
 
 # Answers one exercise as a reader would, without the keystrokes; returns what it then shows.
 ANSWER = """
@@ -281,7 +286,7 @@ def test_solution_is_folded_until_asked(page: Any, chapter: str) -> None:
 
 def test_what_was_done_is_remembered_listed_saved_and_forgotten(wide: Any, code: str, tmp_path: Path) -> None:
     """Solved in one chapter, reloaded, listed on the page with the progress, downloaded, forgotten there."""
-    chapter, page = loader.CHAPTERS[-1], wide
+    chapter, page = CHAPTERS[-1], wide
     name, other = of_kind(chapter, "number")[:2]
     show(page, f"{code}/{chapter}.html", len(loader.known(chapter)))
     page.run(FORGET)

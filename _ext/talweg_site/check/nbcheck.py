@@ -1,9 +1,12 @@
-"""Run every notebook with nbval and compare what it prints with what is stored.
+"""Run the notebooks with nbval and compare what they show with what is stored.
 
 python -m talweg_site.check.nbcheck [--lang es] [chapter …]
+python -m talweg_site.check.nbcheck --each                    every edition by itself
 python -m talweg_site.check.nbcheck --lang de --cpu other     as if on a machine without AVX
 
-A notebook that passed is skipped until it, talweg, or the lock changes: the stamps are in _build/.
+nbval runs one edition of each chapter from the top; which one, changes with the digest of what is checked. On the way its
+kernel tells what each cell shows in the other editions (`listening`), and all are compared with what they store (`together`).
+A notebook that passed is skipped until it, its chapter, the library, or the lock changes: the stamps are in _build/.
 """
 
 from __future__ import annotations
@@ -14,16 +17,21 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
+from collections import defaultdict
 from collections.abc import Iterable
 from pathlib import Path
 
 from talweg_site.author.execute import BATCH
 from talweg_site.author.notebooks import write_atomically
 from talweg_site.chapter import ChapterError, chapters
+from talweg_site.check import together
 
 STAMPS = Path("_build/nbcheck.json")
 OTHER_CPU = {"ATEN_CPU_CAPABILITY": "default", "MKL_CBWR": "COMPATIBLE"}  # stands in for another machine
+CAN_COPY = sys.platform == "linux"  # elsewhere a copy of a process (fork) may not use its libraries, or cannot be made
 NO_TESTS = 5  # pytest's exit status when nothing was collected
+EXTENSION = 'get_config().InteractiveShellApp.extensions = ["talweg_site.check.listening"]\n'
 
 
 def digest_files(paths: Iterable[Path], root: Path) -> str:
@@ -34,17 +42,35 @@ def digest_files(paths: Iterable[Path], root: Path) -> str:
     return total.hexdigest()
 
 
-def environment_digest(root: Path) -> str:
-    """What every notebook depends on: the library's files and the lock."""
-    library = [p for p in (root / "lib").rglob("*") if p.is_file() and "__pycache__" not in p.parts]
-    library = [p for p in library if not any(part.endswith(".egg-info") for part in p.parts)]
-    return digest_files([*library, *root.glob("requirements.lock")], root)
+def library_files(root: Path) -> list[Path]:
+    """The files of the library, the kit and the book."""
+    files = [path for path in (root / "lib").rglob("*") if path.is_file() and "__pycache__" not in path.parts]
+    return [path for path in files if not any(part.endswith(".egg-info") for part in path.parts)]
+
+
+def concerns(path: Path, notebook: Path, root: Path) -> bool:
+    """Whether a notebook may depend on a file of the library: not if it belongs to another chapter or edition.
+
+    A page without a folder of its own in the book (the opening page, say) depends on all chapters.
+    """
+    parts = path.relative_to(root / "lib").parts
+    book, code = root / "lib" / "talweg" / "book", notebook.parent.name
+    own = notebook.stem.replace("-", "_")
+    if parts[:2] == ("talweg", "book") and len(parts) > 3 and (book / own).is_dir() and parts[2] != own:
+        return False
+    other_editions = {folder.name for folder in (root / "chapters").iterdir() if folder.is_dir()} - {code}
+    if "locale" in parts:
+        return not other_editions & set(parts)
+    return path.suffix != ".toml" or not other_editions & set(path.name.split(".")[1:-1])
 
 
 def stamps(notebooks: list[Path], root: Path, variant: str) -> dict[str, str]:
     """Notebook and variant → the stamp it gets if it passes as it is now."""
-    environment = environment_digest(root)
-    return {_key(path, root, variant): f"{environment}:{digest_files([path], root)}" for path in notebooks}
+    library, locks = library_files(root), list(root.glob("requirements.lock"))
+    return {
+        _key(path, root, variant): digest_files([path, *locks, *(p for p in library if concerns(p, path, root))], root)
+        for path in notebooks
+    }
 
 
 def _key(path: Path, root: Path, variant: str) -> str:
@@ -59,9 +85,11 @@ def read_stamps(root: Path) -> dict[str, str]:
         return {}
 
 
-def run_nbval(notebooks: list[Path], root: Path, *, jobs: int, other_cpu: bool) -> int:
-    """pytest's exit status for `notebooks`."""
-    variables = BATCH | (OTHER_CPU if other_cpu else {})
+def run_nbval(
+    notebooks: list[Path], root: Path, *, jobs: int, other_cpu: bool = False, told: Path | None = None, codes: str = ""
+) -> int:
+    """pytest's exit status for `notebooks`. told: a folder for what their kernels tell about the editions `codes`."""
+    variables = BATCH | (OTHER_CPU if other_cpu else {}) | (_listening(told, codes) if told else {})
     environment = {key: value for key, value in os.environ.items() if key != "TALWEG_DATA"} | variables
     command = [sys.executable, "-m", "pytest", "-c", os.devnull, "--rootdir", str(root), "-p", "no:cacheprovider"]
     command += ["-q", "--nbval", "--nbval-current-env", "--nbval-cell-timeout", "300"]
@@ -70,23 +98,57 @@ def run_nbval(notebooks: list[Path], root: Path, *, jobs: int, other_cpu: bool) 
     return subprocess.run([*command, *map(str, notebooks)], env=environment, cwd=root, check=False).returncode
 
 
-def check(paths: list[Path], root: Path, *, jobs: int = 2, other_cpu: bool = False, anew: bool = False) -> int:
+def _listening(told: Path, codes: str) -> dict[str, str]:
+    """Environment in which each kernel loads `listening`, from a profile that is made for this check."""
+    profile = told / "ipython" / "profile_default"
+    profile.mkdir(parents=True)
+    (profile / "ipython_kernel_config.py").write_text(EXTENSION, encoding="utf-8")
+    return {"IPYTHONDIR": str(told / "ipython"), together.FOLDER: str(told), together.EDITIONS: codes}
+
+
+def check_together(todo: list[Path], root: Path, stamp: str, *, jobs: int) -> int:
+    """Run one of each chapter's notebooks and compare all; 0 if they show what they store.
+
+    What the kernels tell lies in a new folder that only this user can read, and is gone afterwards.
+    """
+    editions = defaultdict(list)
+    for path in todo:
+        editions[path.stem].append(path)
+    turn = int(hashlib.sha256(stamp.encode()).hexdigest(), 16)
+    run = [paths[(turn + number) % len(paths)] for number, paths in enumerate(editions.values())]
+    codes = " ".join(sorted({path.parent.name for path in todo}))
+    with tempfile.TemporaryDirectory(dir=root / STAMPS.parent, prefix="nbcheck-") as told:
+        status = run_nbval(run, root, jobs=jobs, told=Path(told), codes=codes)
+        if status == NO_TESTS:
+            return status
+        found = [problem for path in todo for problem in together.problems(Path(told), path)]
+    for problem in found:
+        print(problem, file=sys.stderr)
+    return status or int(bool(found))
+
+
+def check(
+    paths: list[Path], root: Path, *, jobs: int = 2, other_cpu: bool = False, anew: bool = False, each: bool = False
+) -> int:
     """Check the notebooks beside these texts; 0 if all pass or have passed. Writes stamps only after success."""
-    variant = "other-cpu" if other_cpu else "this-cpu"
+    variant = "other-cpu" if other_cpu else "each" if each else "this-cpu"
     notebooks = [path.with_suffix(".ipynb") for path in paths]
     missing = [path for path in notebooks if not path.exists()]
     if missing:
         raise ChapterError(f"{missing[0].relative_to(root)}: missing; run `make notebooks`")
     now, passed = stamps(notebooks, root, variant), {} if anew else read_stamps(root)
     todo = [path for path in notebooks if passed.get(_key(path, root, variant)) != now[_key(path, root, variant)]]
-    print(f"notebook check: {len(todo)} to run, {len(notebooks) - len(todo)} passed before", flush=True)
+    print(f"notebook check: {len(todo)} to check, {len(notebooks) - len(todo)} passed before", flush=True)
     if not todo:
         return 0
-    status = run_nbval(todo, root, jobs=jobs, other_cpu=other_cpu)
+    (root / STAMPS).parent.mkdir(parents=True, exist_ok=True)
+    if other_cpu or each or not CAN_COPY:
+        status = run_nbval(todo, root, jobs=jobs, other_cpu=other_cpu)
+    else:
+        status = check_together(todo, root, json.dumps(now), jobs=jobs)
     if status == NO_TESTS:
         raise ChapterError("nbval found no cells to run")
     if status == 0:
-        (root / STAMPS).parent.mkdir(parents=True, exist_ok=True)
         write_atomically(root / STAMPS, json.dumps(read_stamps(root) | now, indent=1, sort_keys=True) + "\n")
     return status
 
@@ -97,6 +159,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("chapters", nargs="*", metavar="chapter", help="only these chapters")
     parser.add_argument("--lang", action="append", help="only this edition (may be repeated)")
     parser.add_argument("--cpu", choices=("this", "other"), default="this", help="other: without vector units")
+    parser.add_argument("--each", action="store_true", help="run every edition by itself")
     parser.add_argument("--anew", action="store_true", help="run also what has passed before")
     parser.add_argument("-j", "--jobs", type=int, default=2, help="notebooks at a time (default 2)")
     parser.add_argument("--root", type=Path, default=Path.cwd(), help="top of the repository (default: here)")
@@ -104,7 +167,8 @@ def main(arguments: list[str] | None = None) -> int:
     root = options.root.resolve()
     try:
         paths = chapters(root, options.lang, options.chapters)
-        return check(paths, root, jobs=options.jobs, other_cpu=options.cpu == "other", anew=options.anew)
+        other_cpu = options.cpu == "other"
+        return check(paths, root, jobs=options.jobs, other_cpu=other_cpu, anew=options.anew, each=options.each)
     except ChapterError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1

@@ -1,0 +1,43 @@
+"""What the pages say, read from their HTML in every edition, without a browser."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from .conftest import parsed
+
+STATE = "application/vnd.jupyter.widget-state+json"
+SCRIPT = re.compile(rf'<script type="{re.escape(STATE)}">(.*?)</script>', re.S)
+
+
+def test_widgets_say_on_the_page_what_the_notebook_stores(root: Path, site_folder: Path, edition_page: str) -> None:
+    """nbcheck compares what is stored with the library's words; a browser tests the script in one edition of each chapter."""
+    notebook = root / "chapters" / edition_page.replace(".html", ".ipynb")
+    if not notebook.exists():
+        pytest.skip("a page without code")
+    stored = (
+        json.loads(notebook.read_text(encoding="utf-8"))["metadata"].get("widgets", {}).get(STATE, {}).get("state", {})
+    )
+    script = SCRIPT.search((site_folder / edition_page).read_text(encoding="utf-8"))
+    shown = json.loads(script[1])["state"] if script else {}
+    assert shown == stored and shown
+
+
+def test_pictures_and_controls_have_words(site_folder: Path, page_path: str) -> None:
+    page = parsed(site_folder / page_path)
+    assert [str(image)[:80] for image in page.find_all("img") if "alt" not in image.attrs] == []
+    for button in page.find_all(["button", "a", "summary"]):
+        named = (
+            button.get_text(strip=True)
+            or button.get("aria-label")
+            or button.get("title")
+            or button.find("img", alt=True)
+        )
+        assert named or "aria-hidden" in button.attrs or not button.get("href", "x"), str(button)[:120]
+    ids = [tag["id"] for tag in page.find_all(id=True)]
+    assert len(page.find_all("h1")) == 1 and page.title and page.html["lang"]
+    assert sorted(ids) == sorted(set(ids))
