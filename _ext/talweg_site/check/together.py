@@ -12,7 +12,7 @@ from typing import Any
 
 import nbformat
 
-from talweg_site.author.execute import WIDGETS
+from talweg_site.author.widgets import STATE as WIDGETS
 from talweg_site.chapter import USE
 
 VIEW = "application/vnd.jupyter.widget-view+json"
