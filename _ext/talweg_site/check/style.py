@@ -72,7 +72,7 @@ def chinese_problems(code: str, text: str) -> Iterator[str]:
 def language_problems(code: str, text: str) -> Iterator[str]:
     """A paragraph that is in another language (names, quotations and what stands in brackets aside)."""
     own = re.sub(r"\([^()]*\)|（[^（）]*）|\[[^\]]*\]|«[^»]*»|“[^”]*”|„[^“]*“|《[^》]*》", " ", text)
-    own = re.sub(r"\b[A-Za-z]*[a-z][A-Z]\w*", " ", own)  # names such as GroupNorm
+    own = re.sub(r"(?<![A-Za-z])[A-Za-z]*[a-z][A-Z][A-Za-z0-9]*", " ", own)  # names such as GroupNorm
     letters = re.findall(r"[^\W\d_]", own)
     scripts = {"zh": rf"[{HAN}]", "ru": r"[Ѐ-ӿ]"}
     if code in scripts:
