@@ -5,6 +5,7 @@ What the recipe adds lies in `recipe/`, where it would lie in the project; `reci
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -52,7 +53,11 @@ def copy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 @pytest.fixture(scope="module")
 def run(copy: Path) -> Run:
     """Run a Python module in the copy, with the copy's own library."""
-    variables = {"PYTHONPATH": f"{copy / 'lib'}{os.pathsep}{copy / '_ext'}", "TALWEG_BATCH": "1", "OMP_NUM_THREADS": "1"}
+    variables = {
+        "PYTHONPATH": f"{copy / 'lib'}{os.pathsep}{copy / '_ext'}",
+        "TALWEG_BATCH": "1",
+        "OMP_NUM_THREADS": "1",
+    }
 
     def call(*arguments: str) -> subprocess.CompletedProcess:
         return subprocess.run(
@@ -183,7 +188,8 @@ def test_the_page_is_built_with_its_figure_its_exercise_and_its_claim(followed: 
     assert done.returncode == 0, done.stdout + done.stderr
     folder = followed / "_build" / "editions" / code / "html"
     page = (folder / f"{CHAPTER}.html").read_text(encoding="utf-8")
-    assert "抛物线的一条割线" in page and "割线的斜率" in page and 'id="fig-secant"' in page
+    assert 'id="fig-secant"' in page and "习题1：割线的斜率" in page
+    assert json.dumps("抛物线的一条割线")[1:-1] in page, "the figure's words, in the stored state of the widget"
     ledger = (folder / "claims.html").read_text(encoding="utf-8")
     assert 'id="claim-difference-quotient-errs-by-the-step"' in ledger
 
