@@ -25,11 +25,29 @@ HERA_ERROR = 1e-12  # relative error of the bottleneck distance
 
 @dataclass(frozen=True, eq=False)
 class Diagram:
-    """Bars in order of dimension, then of persistence, longest first.
+    """A persistence diagram: bars in order of dimension, then of persistence, longest first.
 
-    dimension: (k,), 0 or 1. birth, death: (k,), death may be infinite. birth_at, death_at: (k, 2), x and y of the grid
-    points where the bar begins and ends (NaN for the end of an infinite bar). connectivity: 4 or 8.
-    holes: grid points without a finite value, which no sublevel set holds.
+    Parameters
+    ----------
+    dimension : (k,)
+        0 (components) or 1 (holes).
+    birth, death : (k,)
+        A death may be infinite.
+    birth_at, death_at : (k, 2)
+        x and y of the grid points where the bar begins and ends (NaN for the end of an infinite bar).
+    connectivity : {4, 8}
+    holes : int
+        Grid points without a finite value, which no sublevel set holds.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from talweg.landscape import Surface
+    >>> from talweg.topology import persistence
+    >>> z = torch.tensor([[0.0, 3.0, 1.0]])
+    >>> bars = persistence(Surface(torch.arange(3.0), torch.arange(1.0), z))
+    >>> len(bars), bars.longer_than(2.5).birth.tolist(), bars.birth_at.tolist()
+    (2, [0.0], [[0.0, 0.0], [2.0, 0.0]])
     """
 
     dimension: Tensor
@@ -64,10 +82,29 @@ class Diagram:
 def persistence(surface: Surface, connectivity: int = 8) -> Diagram:
     """Persistent homology of the sublevel sets of a surface (a cubical complex), with each birth and death located.
 
-    connectivity: which grid points are neighbours in a sublevel set. 4: the values sit on vertices, a component grows
-    along edges; 8: they sit on cells, which also meet at corners. Holes are then 8- and 4-connected, respectively.
     Values that are not finite belong to no sublevel set: what encloses them never fills, and its bar is infinite.
-    ValueError: no finite value, another connectivity.
+
+    Parameters
+    ----------
+    surface : Surface
+    connectivity : {4, 8}
+        Which grid points are neighbours in a sublevel set. 4: the values sit on vertices, a component grows along
+        edges; 8: they sit on cells, which also meet at corners. Holes are then 8- and 4-connected, respectively.
+
+    Raises
+    ------
+    ValueError
+        For a surface without a finite value, or another connectivity.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from talweg.landscape import Surface
+    >>> from talweg.topology import barcode, persistence
+    >>> z = torch.tensor([[0.0, 3.0, 1.0]])  # two valleys, which meet at height 3
+    >>> barcode(persistence(Surface(torch.arange(3.0), torch.arange(1.0), z)))
+    tensor([[0., 0., inf],
+            [0., 1., 3.]], dtype=torch.float64)
     """
     import gudhi
 
@@ -107,13 +144,31 @@ def _points(surface: Surface, indices: numpy.ndarray, shape: tuple[int, int]) ->
 def bottleneck(first: Diagram | Tensor, second: Diagram | Tensor, dimension: int | None = None) -> float:
     """The bottleneck distance: the longest way a point must go in the best matching of two diagrams, in the max norm.
 
-    Points may be matched with the diagonal. first, second: diagrams, or points (birth, death), (k, 2). dimension: of
-    diagrams, 0 or 1; None: the larger of both distances. A diagram is compared with points in one dimension, which must
-    be given, because points do not say theirs. Infinite bars are matched with each other, by birth; unequal numbers of
-    them are infinitely far apart. ValueError for NaN, deaths before births, connectivities that differ, another
-    dimension.
+    Points may be matched with the diagonal. Infinite bars are matched with each other, by birth; unequal numbers of
+    them are infinitely far apart. The distance of the diagrams of f and g is at most max |f − g| (stability).
 
-    Stability (Cohen-Steiner, Edelsbrunner & Harer 2007): the distance is at most max |f − g|.
+    Parameters
+    ----------
+    first, second : Diagram or (k, 2)
+        Diagrams, or points (birth, death).
+    dimension : {0, 1}, optional
+        Of diagrams; None takes the larger of both distances. A diagram is compared with points in one dimension, which
+        must be given, because points do not say theirs.
+
+    Raises
+    ------
+    ValueError
+        For NaN, deaths before births, connectivities that differ, or another dimension.
+
+    References
+    ----------
+    Cohen-Steiner, Edelsbrunner & Harer 2007, "Stability of persistence diagrams".
+
+    Examples
+    --------
+    >>> from talweg.topology import bottleneck
+    >>> round(bottleneck([[0.0, 4.0], [1.0, 2.0]], [[0.0, 5.0]]), 6)
+    1.0
     """
     if isinstance(first, Diagram) and isinstance(second, Diagram) and first.connectivity != second.connectivity:
         raise ValueError(
@@ -150,7 +205,28 @@ def _bars(diagram: Diagram | Tensor, name: str, dimension: int | None) -> numpy.
 
 
 def barcode(diagram: Diagram, dimension: int | None = None) -> Tensor:
-    """Rows (dimension, birth, death), (k, 3), in order of dimension and birth: the bars as they are drawn."""
+    """The bars of a diagram as they are drawn, in order of dimension and birth.
+
+    Parameters
+    ----------
+    diagram : Diagram
+    dimension : {0, 1}, optional
+        None takes both.
+
+    Returns
+    -------
+    Tensor
+        Rows (dimension, birth, death), (k, 3).
+
+    Examples
+    --------
+    >>> import torch
+    >>> from talweg.landscape import Surface
+    >>> from talweg.topology import barcode, persistence
+    >>> z = torch.tensor([[0.0, 3.0, 1.0]])
+    >>> barcode(persistence(Surface(torch.arange(3.0), torch.arange(1.0), z)), dimension=0)[:, 1:].tolist()
+    [[0.0, inf], [1.0, 3.0]]
+    """
     diagram = diagram if dimension is None else diagram.of(dimension)
     bars = torch.stack([diagram.dimension.double(), diagram.birth, diagram.death], dim=1)
     order = numpy.lexsort((bars[:, 2].numpy(), bars[:, 1].numpy(), bars[:, 0].numpy()))

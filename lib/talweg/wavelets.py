@@ -22,8 +22,25 @@ COARSE = 0.05  # by how much the energy of a wavelet sampled on the grid may dif
 class Decomposition:
     """Wavelet coefficients of a slice (n,) or surface (ny, nx): an approximation, and details of levels 1 (finest) ….
 
-    approximation: coefficients of the coarse rest. details[j − 1]: kind → coefficients of level j; the kinds are "d"
-    for slices; "ad", "da", "dd" for surfaces, one letter for each axis, d where the wavelet runs along it.
+    Parameters
+    ----------
+    approximation : Tensor
+        Coefficients of the coarse rest.
+    details : list of dict
+        details[j − 1] has the coefficients of level j by kind; the kinds are "d" for slices; "ad", "da", "dd" for
+        surfaces, one letter for each axis, d where the wavelet runs along it.
+    wavelet, mode : str
+        See `decompose`.
+    shape : sizes
+        Of the values.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from talweg.wavelets import decompose
+    >>> parts = decompose(torch.tensor([1.0, 3.0, 5.0, 5.0]), "haar", level=1)
+    >>> parts.smoothed(1).round(decimals=6).tolist()  # means of pairs
+    [2.0, 2.0, 5.0, 5.0]
     """
 
     approximation: Tensor
@@ -34,6 +51,7 @@ class Decomposition:
 
     @property
     def level(self) -> int:
+        """The number of levels."""
         return len(self.details)
 
     def reconstruct(self) -> Tensor:
@@ -78,11 +96,34 @@ class Decomposition:
 def decompose(
     surface: Surface | Tensor, wavelet: str = "db2", level: int | None = None, *, mode: str = "periodization"
 ) -> Decomposition:
-    """Multiresolution analysis of a surface, of its values (ny, nx), or of a slice (n,), in float64.
+    """Multiresolution analysis of a surface or slice, in float64.
 
-    wavelet: a discrete one of PyWavelets ("haar", "db2", "sym4", …). level: default and limit are the depth at which
-    the filter still fits. mode: how the values go on beyond the edge; see `Decomposition.energy` for what each conserves.
-    ValueError: unknown wavelet or mode, a level too deep, values that are not finite.
+    Parameters
+    ----------
+    surface : Surface or Tensor
+        A surface, its values (ny, nx), or a slice (n,).
+    wavelet : str
+        A discrete one of PyWavelets ("haar", "db2", "sym4", …).
+    level : int, optional
+        Default and limit are the depth at which the filter still fits.
+    mode : str
+        How the values go on beyond the edge; see `Decomposition.energy` for what each conserves.
+
+    Raises
+    ------
+    ValueError
+        For an unknown wavelet or mode, a level too deep, or values that are not finite.
+
+    References
+    ----------
+    Mallat 1989, "A theory for multiresolution signal decomposition".
+
+    Examples
+    --------
+    >>> import torch
+    >>> from talweg.wavelets import decompose
+    >>> decompose(torch.tensor([1.0, 3.0, 5.0, 5.0]), "haar", level=2).energy().round(decimals=6)
+    tensor([49.,  2.,  9.], dtype=torch.float64)
     """
     import pywt
 
@@ -103,14 +144,34 @@ def decompose(
 def roughness(
     surface: Surface | Tensor, wavelet: str = "db2", level: int | None = None, *, inner: bool = True
 ) -> Tensor:
-    """Root mean square of each level's detail, finest first, (level,), in the units of the values.
+    """Root mean square of each level's detail, finest first, in the units of the values.
 
     White noise loses a factor 2 from level to level (√2 on a slice) and has most in the finest; a smooth surface gains
     2^p, where p is the wavelet's number of vanishing moments (2 for "db2"); a polynomial of degree below p has none.
 
-    inner: only the coefficients whose filters lie wholly within the surface; for an orthogonal wavelet their mean
-    square, per value, is that of the detail. False: the whole detail, with the surface wrapped around (periodization).
-    A slice of a loss is not periodic; wrapped around it has a jump at its frame, which is then nearly all one sees.
+    Parameters
+    ----------
+    surface : Surface or Tensor
+        A surface, its values (ny, nx), or a slice (n,).
+    wavelet : str
+    level : int, optional
+        See `decompose`.
+    inner : bool
+        Only the coefficients whose filters lie wholly within the surface; for an orthogonal wavelet their mean square,
+        per value, is that of the detail. False: the whole detail, with the surface wrapped around (periodization). A
+        slice of a loss is not periodic; wrapped around it has a jump at its frame, which is then nearly all one sees.
+
+    Returns
+    -------
+    Tensor
+        (level,).
+
+    Examples
+    --------
+    >>> import torch
+    >>> from talweg.wavelets import roughness
+    >>> print(f"{roughness(torch.tensor([1.0, -1.0] * 8), 'haar', level=1).item():.3f}")
+    1.000
     """
     if not inner:
         parts = decompose(surface, wavelet, level)
@@ -141,14 +202,39 @@ def _inner(size: int, wavelet: str, level: int) -> list[slice]:
 
 
 def cwt(values: Tensor, scales: Tensor, wavelet: str = "mexh") -> Tensor:
-    """The continuous wavelet transform of a slice: values (n,), scales (S,) in grid steps → (S, n), float64.
+    """The continuous wavelet transform of a slice, in float64.
 
     W(s, m) = Σₙ xₙ ψ((n - m)/s)/√s, summed on the grid, so that a symmetric slice has symmetric coefficients and one
-    single value shows ψ itself. (`pywt.cwt` differs: its coefficients lie up to half a grid step to the right.)
+    single value shows ψ itself. (`pywt.cwt` differs: its coefficients lie up to half a grid step to the right.) The
+    slice is continued by its mirror image, since a jump to zero at the edges would be all one sees at large scales.
 
-    wavelet: a real one ("mexh", "gaus1" … "gaus8", "morl"). The slice is continued by its mirror image, since a jump to
-    zero at the edges would be all one sees at large scales. ValueError: a scale at which ψ varies too fast for the grid
-    (below about 1 for "mexh", 2.2 for "morl"), another wavelet, values that are not a finite slice.
+    Parameters
+    ----------
+    values : (n,)
+    scales : (S,)
+        In grid steps.
+    wavelet : str
+        A real one: "mexh", "gaus1" … "gaus8", "morl".
+
+    Returns
+    -------
+    Tensor
+        (S, n).
+
+    Raises
+    ------
+    ValueError
+        For a scale at which ψ varies too fast for the grid (below about 1 for "mexh", 2.2 for "morl"), another wavelet,
+        or values that are not a finite slice.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from talweg.wavelets import cwt
+    >>> bump = torch.exp(-0.5 * torch.linspace(-10, 10, 101) ** 2)
+    >>> coefficients = cwt(bump, torch.tensor([2.0, 10.0]))
+    >>> coefficients.shape, coefficients[1].argmax().item()
+    (torch.Size([2, 101]), 50)
     """
     import pywt
 

@@ -31,11 +31,32 @@ class Layer(NamedTuple):
 
 
 def weight_layers(model: nn.Module, skip: Iterable[str] = ()) -> list[Layer]:
-    """The dense, convolution and attention layers of `model`, in the order in which they are registered.
+    """The dense, convolution and attention layers of a model, in the order in which they are registered.
 
-    They can all be written: ValueError if there is none, if a weight matrix belongs to a module whose fans are unknown
-    here (an LSTM, a bare parameter) and is not under one of the names in `skip`, or if a weight is lazy, empty, complex,
-    on the meta device, or recomputed from others before each forward pass (parametrizations, weight norm, pruning).
+    Parameters
+    ----------
+    model : nn.Module
+    skip : names
+        Modules or parameters to leave out, with all that they hold.
+
+    Returns
+    -------
+    list of Layer
+        Pairs of name and module. All of them can be written.
+
+    Raises
+    ------
+    ValueError
+        If there is no such layer; if a weight matrix belongs to a module whose fans are unknown here (an LSTM, a bare
+        parameter) and is not under one of the names in `skip`; or if a weight is lazy, empty, complex, on the meta
+        device, or recomputed from others before each forward pass (parametrizations, weight norm, pruning).
+
+    Examples
+    --------
+    >>> from torch import nn
+    >>> from talweg.initializers import weight_layers
+    >>> [name for name, _ in weight_layers(nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, 2)))]
+    ['0', '2']
     """
     _check_module(model)
     skip = (skip,) if isinstance(skip, str) else tuple(skip)
@@ -69,6 +90,18 @@ def kernels(layer: nn.Module) -> Iterator[Tensor]:
 
     A convolution in g groups is g kernels side by side; a transposed convolution stores (in, out, …); attention
     stacks the query, key and value projections in one matrix.
+
+    Parameters
+    ----------
+    layer : nn.Module
+        A dense, convolution or attention layer.
+
+    Examples
+    --------
+    >>> from torch import nn
+    >>> from talweg.initializers import kernels
+    >>> [tuple(kernel.shape) for kernel in kernels(nn.Conv2d(4, 6, 3, groups=2))]
+    [(3, 2, 3, 3), (3, 2, 3, 3)]
     """
     if isinstance(layer, nn.MultiheadAttention):
         separate = (layer.q_proj_weight, layer.k_proj_weight, layer.v_proj_weight)

@@ -36,11 +36,37 @@ def residual_scaling_(
     branches: Sequence[nn.Module] | None = None,
     generator: Generator | None = None,
 ) -> nn.Module:
-    """Divides the last weight of each of N residual branches by √N (GPT-2: Radford et al. 2019, section 2.3).
+    """Divides the last weight of each of N residual branches by √N, as GPT-2 does.
 
-    N branches that each add the same variance then add it once in all. `start`: the method that draws the weights
-    first, None to keep those there are. `branches`: the modules F of x + F(x), if the model has no method
-    `residual_branches()` (ResNet has). ValueError if a branch ends in normalization, which undoes any scaling.
+    N branches that each add the same variance then add it once in all.
+
+    Parameters
+    ----------
+    model : nn.Module
+    start : str, optional
+        The method that draws the weights first; None keeps those there are.
+    branches : modules, optional
+        The modules F of x + F(x), if the model has no method `residual_branches()` (ResNet has).
+    generator : torch.Generator, optional
+        Makes the draw repeatable.
+
+    Raises
+    ------
+    ValueError
+        If there are no branches, or one ends in normalization, which undoes any scaling.
+
+    References
+    ----------
+    Radford et al. 2019, "Language Models are Unsupervised Multitask Learners", section 2.3.
+
+    Examples
+    --------
+    >>> from torch import nn
+    >>> from talweg.initializers import residual_scaling_
+    >>> branches = nn.ModuleList(nn.Linear(100, 100) for _ in range(4))
+    >>> branches = residual_scaling_(branches, start="orthogonal", branches=branches)
+    >>> print(f"{branches[0].weight.norm().item():.2f}")  # √100 before
+    5.00
     """
     branches = residual_branches(model, branches)
     last = [_last_weight(branch) for branch in branches]
@@ -53,15 +79,41 @@ def residual_scaling_(
 
 @torch.no_grad()
 def fixup_(model: nn.Module, *, mode: str = "fan_in", generator: Generator | None = None) -> nn.Module:
-    """Fixup for `ResNet(fixup=True)` (Zhang, Dauphin & Ma 2019, arXiv:1901.09321): deep residual nets without norm.
+    """Fixup for `ResNet(fixup=True)`: deep residual nets without normalization.
 
     1. The classifier and the last weight of each residual branch are zero: the net starts as its shortcuts.
     2. All other weights are Kaiming normal, those inside the L branches times L^(-1/(2m-2)), where m is the number of
        weights in a branch.
     3. The model has scalar biases (0) and, in each branch, a scalar multiplier (1).
 
-    `mode`: Kaiming's fan; the authors' code takes "fan_out", the paper leaves it open. Train with `fixup_groups`.
-    ValueError for a model without these scalars.
+    Train with `fixup_groups`.
+
+    Parameters
+    ----------
+    model : nn.Module
+        With these scalars, a method `residual_branches()` and a dense classifier `head`.
+    mode : {"fan_in", "fan_out", "fan_avg"}
+        Kaiming's fan; the authors' code takes "fan_out", the paper leaves it open.
+    generator : torch.Generator, optional
+        Makes the draw repeatable.
+
+    Raises
+    ------
+    ValueError
+        For a model without these scalars, branches or head, or another mode; nothing is written then.
+
+    References
+    ----------
+    Zhang, Dauphin & Ma 2019, arXiv:1901.09321.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from talweg.initializers import fixup_
+    >>> from talweg.models import ResNet
+    >>> model = fixup_(ResNet(fixup=True))
+    >>> model(torch.ones(1, 3, 8, 8)).abs().max().item()
+    0.0
     """
     _check_fixup(model)
     branches = residual_branches(model)
@@ -86,8 +138,26 @@ def fixup_(model: nn.Module, *, mode: str = "fan_in", generator: Generator | Non
 def fixup_groups(model: nn.Module, lr: float) -> list[dict]:
     """Parameter groups for an optimizer, as Fixup's authors train: scalars and biases learn at a tenth of `lr`.
 
-    Each group has "params", "lr" and "name". ValueError for a model without Fixup's scalars, or an lr that is not
-    positive.
+    Returns
+    -------
+    list of dict
+        Two groups with "params", "lr" and "name".
+
+    Raises
+    ------
+    ValueError
+        For a model without Fixup's scalars, or a learning rate that is not positive and finite.
+
+    References
+    ----------
+    Zhang, Dauphin & Ma 2019, arXiv:1901.09321.
+
+    Examples
+    --------
+    >>> from talweg.initializers import fixup_groups
+    >>> from talweg.models import ResNet
+    >>> [(group["name"], group["lr"]) for group in fixup_groups(ResNet(fixup=True), lr=0.1)]
+    [('weights', 0.1), ('scalars', 0.01)]
     """
     _check_fixup(model)
     if not (math.isfinite(lr) and lr > 0):
