@@ -61,6 +61,7 @@ class Normalization(nn.Module):
     [[1.0, 1.0]]
     """
 
+    eps: float | None
     weight: nn.Parameter | None
     bias: nn.Parameter | None
 
@@ -111,6 +112,10 @@ class BatchNorm(Normalization):
     """
 
     dimensions: tuple[int, ...]
+    eps: float
+    running_mean: Tensor | None
+    running_var: Tensor | None
+    num_batches_tracked: Tensor | None
 
     def __init__(
         self,
@@ -133,9 +138,9 @@ class BatchNorm(Normalization):
     def forward(self, x: Tensor) -> Tensor:
         self._check(x)
         per_channel = (1, -1, *[1] * (x.ndim - 2))
-        if self.training or self.running_mean is None:
+        if self.training or self.running_mean is None or self.running_var is None:
             mean, variance, n = self._batch_statistics(x)
-            if self.training and self.running_mean is not None:
+            if self.training:
                 self._track(mean.detach(), variance.detach() * n / (n - 1))
         else:
             mean, variance = self.running_mean, self.running_var
@@ -152,6 +157,8 @@ class BatchNorm(Normalization):
 
     @torch.no_grad()
     def _track(self, mean: Tensor, unbiased_variance: Tensor) -> None:
+        if self.running_mean is None or self.running_var is None or self.num_batches_tracked is None:
+            return
         self.num_batches_tracked += 1
         new = 1 / self.num_batches_tracked.item() if self.momentum is None else self.momentum
         self.running_mean.mul_(1 - new).add_(mean, alpha=new)
@@ -226,6 +233,8 @@ class LayerNorm(Normalization):
     tensor([[-1.,  1.],
             [ 1., -1.]])
     """
+
+    eps: float
 
     def __init__(
         self,
@@ -324,6 +333,8 @@ class GroupNorm(Normalization):
     >>> print(GroupNorm(2, 4)(torch.tensor([[1.0, 3.0, 10.0, 30.0]])).detach().round(decimals=3))
     tensor([[-1.,  1., -1.,  1.]])
     """
+
+    eps: float
 
     def __init__(self, num_groups: int, num_channels: int, eps: float = 1e-5, affine: bool = True):
         super().__init__((positive_int("num_channels", num_channels),), eps, affine, affine)

@@ -7,7 +7,9 @@ of a slice need not be one of the loss.
 
 from __future__ import annotations
 
+import dataclasses
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy
@@ -20,7 +22,10 @@ __all__ = ["Diagram", "barcode", "bottleneck", "persistence"]
 
 CONNECTIVITY = (4, 8)
 DIMENSIONS = (0, 1)  # components and holes: a surface has no others
+TENSORS = ("dimension", "birth", "death", "birth_at", "death_at")  # of a Diagram
 HERA_ERROR = 1e-12  # relative error of the bottleneck distance
+
+Points = Tensor | Sequence[Sequence[float]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,8 +80,8 @@ class Diagram:
         return self._where(self.persistence > threshold)
 
     def _where(self, keep: Tensor) -> Diagram:
-        parts = (self.dimension, self.birth, self.death, self.birth_at, self.death_at)
-        return Diagram(*(part[keep] for part in parts), self.connectivity, self.holes)
+        parts = {name: getattr(self, name)[keep] for name in TENSORS}
+        return dataclasses.replace(self, **parts)
 
 
 def persistence(surface: Surface, connectivity: int = 8) -> Diagram:
@@ -116,7 +121,7 @@ def persistence(surface: Surface, connectivity: int = 8) -> Diagram:
         raise ValueError("surface must have a finite value; it has none.")
     z = numpy.where(numpy.isfinite(z), z, numpy.inf)
     kind = "vertices" if connectivity == 4 else "top_dimensional_cells"
-    cubes = gudhi.CubicalComplex(**{kind: z})
+    cubes = gudhi.CubicalComplex(**{kind: z})  # pyright: ignore[reportArgumentType]  # of its stub's five arguments
     cubes.compute_persistence()
     pairs, essential = (
         cubes.vertices_of_persistence_pairs() if connectivity == 4 else cubes.cofaces_of_persistence_pairs()
@@ -131,8 +136,9 @@ def persistence(surface: Surface, connectivity: int = 8) -> Diagram:
     at[1][~numpy.isfinite(death)] = math.nan
     order = numpy.lexsort((birth, -(death - numpy.where(numpy.isfinite(birth), birth, 0)), found[:, 0]))
     order = order[numpy.isfinite(birth[order])]
-    parts = (found[:, 0], birth, death, *at)
-    return Diagram(*(torch.from_numpy(part[order]) for part in parts), connectivity, holes)
+    parts = dict(zip(TENSORS, (found[:, 0], birth, death, *at), strict=True))
+    tensors = {name: torch.from_numpy(part[order]) for name, part in parts.items()}
+    return Diagram(**tensors, connectivity=connectivity, holes=holes)
 
 
 def _points(surface: Surface, indices: numpy.ndarray, shape: tuple[int, int]) -> numpy.ndarray:
@@ -141,7 +147,7 @@ def _points(surface: Surface, indices: numpy.ndarray, shape: tuple[int, int]) ->
     return numpy.stack([x[columns], y[rows]], axis=1)
 
 
-def bottleneck(first: Diagram | Tensor, second: Diagram | Tensor, dimension: int | None = None) -> float:
+def bottleneck(first: Diagram | Points, second: Diagram | Points, dimension: int | None = None) -> float:
     """The bottleneck distance: the longest way a point must go in the best matching of two diagrams, in the max norm.
 
     Points may be matched with the diagonal. Infinite bars are matched with each other, by birth; unequal numbers of
@@ -191,9 +197,9 @@ def bottleneck(first: Diagram | Tensor, second: Diagram | Tensor, dimension: int
     return float(bottleneck_distance(_bars(first, "first", dimension), _bars(second, "second", dimension), HERA_ERROR))
 
 
-def _bars(diagram: Diagram | Tensor, name: str, dimension: int | None) -> numpy.ndarray:
+def _bars(diagram: Diagram | Points, name: str, dimension: int | None) -> numpy.ndarray:
     if isinstance(diagram, Diagram):
-        diagram = diagram.of(dimension)
+        diagram = diagram if dimension is None else diagram.of(dimension)
         points = torch.stack([diagram.birth, diagram.death], dim=1)
     else:
         points = torch.as_tensor(diagram).double()

@@ -81,12 +81,12 @@ class Decomposition:
         (mode "zero"), or periodically with all sizes divisible by 2^level (mode "periodization"). Haar's wavelet, with
         such sizes, never looks beyond the edge and conserves energy in every mode. In general the sum is another.
         """
-        levels = [sum(c.square().sum() for c in kinds.values()) for kinds in self.details]
+        zero = self.approximation.new_zeros(())
+        levels = [sum((c.square().sum() for c in kinds.values()), zero) for kinds in self.details]
         return torch.stack([self.approximation.square().sum(), *levels])
 
     def _inverse(self, approximation: Tensor, details: list[dict[str, Tensor]]) -> Tensor:
-        import pywt
-
+        pywt = _pywavelets()
         arrays: list[Any] = [approximation.numpy()]
         arrays += [{key: c.numpy() for key, c in kinds.items()} for kinds in reversed(details)]
         values = torch.from_numpy(pywt.waverecn(arrays, self.wavelet, mode=self.mode))
@@ -125,8 +125,7 @@ def decompose(
     >>> decompose(torch.tensor([1.0, 3.0, 5.0, 5.0]), "haar", level=2).energy().round(decimals=6)
     tensor([49.,  2.,  9.], dtype=torch.float64)
     """
-    import pywt
-
+    pywt = _pywavelets()
     values = _values(surface)
     if wavelet not in pywt.wavelist(kind="discrete"):
         raise ValueError(f"wavelet must be a discrete one of PyWavelets, such as 'haar' or 'db2'; got {wavelet!r}.")
@@ -191,8 +190,7 @@ def _inner(size: int, wavelet: str, level: int) -> list[slice]:
 
     Coefficient k of a level sees the coefficients 2k + 2 - length … 2k + 1 of the level before (PyWavelets).
     """
-    import pywt
-
+    pywt = _pywavelets()
     length, first, last = pywt.Wavelet(wavelet).dec_len, 0, size - 1
     found = []
     for _ in range(level):
@@ -236,8 +234,7 @@ def cwt(values: Tensor, scales: Tensor, wavelet: str = "mexh") -> Tensor:
     >>> coefficients.shape, coefficients[1].argmax().item()
     (torch.Size([2, 101]), 50)
     """
-    import pywt
-
+    pywt = _pywavelets()
     array = _values(values)
     if array.ndim != 1:
         raise ValueError(f"values must be a slice of shape (n,); got {array.shape}.")
@@ -268,8 +265,7 @@ def _sampled(wavelet: str, scale: float) -> numpy.ndarray:
 
 def _on_interval(wavelet: str, end: float, half: int) -> numpy.ndarray:
     """PyWavelets' ψ at 2 · half + 1 equally spaced points from -end to end, which it keeps in single precision."""
-    import pywt
-
+    pywt = _pywavelets()
     continuous = pywt.ContinuousWavelet(wavelet)
     continuous.lower_bound, continuous.upper_bound = -end, end
     return continuous.wavefun(length=2 * half + 1)[0]
@@ -283,3 +279,10 @@ def _values(surface: Surface | Tensor) -> numpy.ndarray:
     if bad:
         raise ValueError(f"surface must be finite for a wavelet transform; {bad} of its values are not.")
     return z.detach().double().cpu().numpy()
+
+
+def _pywavelets() -> Any:
+    """PyWavelets, imported when it is first needed; what its compiled part defines is hidden from type checkers."""
+    import pywt
+
+    return pywt

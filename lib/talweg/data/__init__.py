@@ -85,9 +85,9 @@ def _loader(name: str) -> Callable[[Path], Dataset]:
 def _digits(_: Path) -> Dataset:
     from sklearn.datasets import load_digits
 
-    bunch = load_digits()
-    x = torch.from_numpy(bunch.images).unsqueeze(1) / 16
-    y: Tensor = torch.from_numpy(bunch.target).long()
+    images, labels = load_digits(return_X_y=True)  # rows of 64 pixels
+    x = torch.from_numpy(images).view(-1, 1, 8, 8) / 16
+    y: Tensor = torch.from_numpy(labels).long()
     rest, test = stratified_split(y, 2 / 9)
     train, val = stratified_split(y[rest], 2 / 7)
     train, val = rest[train], rest[val]

@@ -60,6 +60,10 @@ class Moments:
     @staticmethod
     def of(tensor: Tensor) -> Moments:
         """The moments of a tensor of real numbers, computed in float64; ValueError for complex ones."""
+        if tensor.is_complex():
+            raise ValueError(
+                f"tensor must hold real numbers; got {tensor.dtype}, whose moments are not one number each."
+            )
         x = tensor.detach().double()
         return Moments(x.mean().item(), x.var(correction=0).item(), x.square().mean().item())
 
@@ -142,6 +146,8 @@ def signals(model: nn.Module, x: Tensor, loss: Callable[[Any], Tensor] | None = 
 
     def record(layer: nn.Module, args: tuple, kwargs: dict, output: Tensor | tuple) -> Tensor | tuple | None:
         h, z = _first_tensor((*args, *kwargs.values())), _first_tensor((output,))
+        if h.is_complex() or z.is_complex():
+            raise ValueError(f"layer {names[layer]!r} must work on real numbers; it is given {h.dtype}.")
         seen.append((names[layer], Moments.of(h), Moments.of(z)))  # now: what follows may change z in place
         if loss is None:
             return None

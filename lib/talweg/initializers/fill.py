@@ -10,7 +10,7 @@ from torch import Generator, Tensor, nn
 
 from talweg.arguments import one_of
 from talweg.initializers import independent, orthogonal, plain
-from talweg.initializers.layers import EMBEDDINGS, Layer, biases, embeddings, kernels, weight_layers
+from talweg.initializers.layers import EMBEDDINGS, Layer, biases, embeddings, kernels, weight_layers, weight_of
 
 __all__ = ["TENSOR_METHODS", "Method", "check_options", "fill", "named"]
 
@@ -60,9 +60,9 @@ def _fill(
     # Weights tied to an embedding are the embedding's, whether it is drawn or stays.
     done = {id(module.weight) for module in model.modules() if isinstance(module, EMBEDDINGS)}
     for _, module in drawn:
-        function(module.weight, **options)
-        if module.padding_idx is not None:
-            module.weight[module.padding_idx].zero_()
+        function(weight_of(module), **options)
+        if isinstance(module.padding_idx, int):
+            weight_of(module)[module.padding_idx].zero_()
     for _, layer in layers:
         owner = getattr(layer, "weight", layer)
         if id(owner) not in done:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import torch
 from torch import Tensor, nn
@@ -110,7 +110,12 @@ def kernels(layer: nn.Module) -> Iterator[Tensor]:
         pieces = layer.weight.chunk(layer.groups) if layer.groups > 1 else (layer.weight,)
         yield from (piece.transpose(0, 1) if layer.transposed else piece for piece in pieces)
     else:
-        yield layer.weight
+        yield weight_of(layer)
+
+
+def weight_of(layer: nn.Module) -> Tensor:
+    """A layer's `weight`; PyTorch annotates the attributes of modules as tensors or modules."""
+    return cast(Tensor, layer.weight)
 
 
 def biases(layer: nn.Module) -> Iterator[Tensor]:
@@ -153,7 +158,7 @@ def check_writable(name: str, layer: nn.Module) -> None:
             raise ValueError(f"layer {name!r} is lazy: its shape is unknown until the model has seen one batch.")
     if parametrize.is_parametrized(layer):
         raise ValueError(
-            f"layer {name!r} has a parametrization ({', '.join(layer.parametrizations)}), which recomputes its weights: "
+            f"layer {name!r} has a parametrization ({', '.join(cast(nn.ModuleDict, layer.parametrizations))}), which recomputes its weights: "
             "initialize the model before registering it, or name the layer in skip."
         )
     for own in _OWN:

@@ -15,6 +15,7 @@ from talweg.initializers.layers import (
     kernels,
     restored_on_error,
     weight_layers,
+    weight_of,
 )
 from talweg.initializers.orthogonal import orthogonal_
 
@@ -104,7 +105,7 @@ def _run_scaling(model: nn.Module, data: Tensor, layers: list[Layer], tolerance:
 
 def _scaled_weight(layer: nn.Module) -> Tensor:
     """The weight in which the layer's output is linear."""
-    return layer.out_proj.weight if isinstance(layer, nn.MultiheadAttention) else layer.weight
+    return layer.out_proj.weight if isinstance(layer, nn.MultiheadAttention) else weight_of(layer)
 
 
 def _to_unit_variance(

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import functools
+import operator
+from collections.abc import Callable, Iterable, Sequence
 
 import torch
 from torch import Generator, Tensor, nn
@@ -24,9 +26,15 @@ def quotient(loss: Tensor, parameters: Sequence[Tensor], eps: float = 1e-5) -> T
     refuse_fused(loss)
     gradients = _gradients(loss, parameters, create_graph=True)
     # H g is the gradient of ½‖g‖²
-    products = _gradients(sum(g.square().sum() / 2 for g in gradients), parameters, create_graph=True)
-    total = sum(quotient_terms(g, h, eps).sum() for g, h in zip(gradients, products, strict=True))
+    half_square = _sum(g.square().sum() / 2 for g in gradients)
+    products = _gradients(half_square, parameters, create_graph=True)
+    total = _sum(quotient_terms(g, h, eps).sum() for g, h in zip(gradients, products, strict=True))
     return total / sum(p.numel() for p in parameters)
+
+
+def _sum(tensors: Iterable[Tensor]) -> Tensor:
+    """Of at least one tensor, from the first to the last."""
+    return functools.reduce(operator.add, tensors)
 
 
 def _gradients(value: Tensor, parameters: Sequence[Tensor], create_graph: bool = False) -> Sequence[Tensor]:

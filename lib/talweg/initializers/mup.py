@@ -130,10 +130,10 @@ def mup_groups(model: nn.Module, lr: float, base_width: int | Sequence[int], *, 
 
 def _mlp(model: nn.Module, base_width: int | Sequence[int]) -> tuple[list[nn.Linear], list[tuple[float, float]]]:
     """The dense layers of an MLP, and how many times wider than the base each one's input and output are."""
-    layers = [layer for _, layer in weight_layers(model)]
-    chained = all(a.out_features == b.in_features for a, b in zip(layers, layers[1:], strict=False) if _dense(a, b))
+    layers = [layer for _, layer in weight_layers(model) if isinstance(layer, nn.Linear)]
+    chained = all(a.out_features == b.in_features for a, b in zip(layers, layers[1:], strict=False))
     owned = {id(p) for layer in layers for p in layer.parameters()}
-    if len(layers) < 2 or not _dense(*layers) or not chained or any(id(p) not in owned for p in model.parameters()):
+    if len(layers) < 2 or not chained or any(id(p) not in owned for p in model.parameters()):
         raise ValueError(
             "model must be an MLP for µP here: dense layers in a row, at least one of them hidden, no other parameters."
         )
@@ -145,7 +145,3 @@ def _mlp(model: nn.Module, base_width: int | Sequence[int]) -> tuple[list[nn.Lin
         )
     wider = [1.0, *(width / positive_int("base_width", base) for width, base in zip(hidden, bases, strict=True)), 1.0]
     return layers, list(zip(wider, wider[1:], strict=False))
-
-
-def _dense(*layers: nn.Module) -> bool:
-    return all(isinstance(layer, nn.Linear) for layer in layers)

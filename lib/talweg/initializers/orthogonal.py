@@ -41,8 +41,8 @@ def orthogonal_(tensor: Tensor, gain: float | str = 1.0, generator: Generator | 
     >>> torch.allclose(weight @ weight.T, torch.eye(2, dtype=torch.float64))
     True
     """
-    matrix = checked_matrix(tensor).flatten(1)
-    return tensor.copy_(_haar(matrix, *matrix.shape, number(gain), generator).view(tensor.shape))
+    rows, columns = checked_matrix(tensor).flatten(1).shape
+    return tensor.copy_(_haar(tensor, rows, columns, number(gain), generator).view(tensor.shape))
 
 
 @torch.no_grad()

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import cast
 
 import torch
 from torch import Generator, nn
 
 from talweg.initializers.fill import fill
 from talweg.initializers.independent import kaiming_normal_
-from talweg.initializers.layers import weight_layers
+from talweg.initializers.layers import biases, weight_layers, weight_of
 from talweg.models.convolutional import ScalarBias, ScalarMultiplier
 from talweg.models.norms import is_norm
 
@@ -22,10 +23,10 @@ def residual_branches(model: nn.Module, branches: Sequence[nn.Module] | None = N
             raise ValueError(
                 f"model must have a method residual_branches(), or branches must be given; got {type(model).__name__}."
             )
-        branches = model.residual_branches()
-    if not (branches := list(branches)):
+        branches = cast(Callable[[], Sequence[nn.Module]], model.residual_branches)()
+    if not (found := list(branches)):
         raise ValueError("model must have residual branches; it has none (skip=False?).")
-    return branches
+    return found
 
 
 @torch.no_grad()
@@ -73,7 +74,7 @@ def residual_scaling_(
     if start is not None:
         fill(model, start, generator)
     for layer in last:
-        layer.weight.div_(math.sqrt(len(branches)))
+        weight_of(layer).div_(math.sqrt(len(branches)))
     return model
 
 
@@ -116,17 +117,19 @@ def fixup_(model: nn.Module, *, mode: str = "fan_in", generator: Generator | Non
     0.0
     """
     _check_fixup(model)
-    branches = residual_branches(model)
+    head = getattr(model, "head", None)
+    if not isinstance(head, nn.Linear):
+        raise ValueError(f"model must have a dense classifier, its attribute head; got {type(head).__name__}.")
+    branches = [weight_layers(branch) for branch in residual_branches(model)]
     for _, layer in weight_layers(model):
-        kaiming_normal_(layer.weight, mode=mode, generator=generator)
-        if layer.bias is not None:
-            layer.bias.zero_()
-    for branch in branches:
-        *inner, last = (layer for _, layer in weight_layers(branch))
-        for layer in inner:
-            layer.weight.mul_(len(branches) ** (-1 / (2 * len(inner))))  # m - 1 weights are inner: 2m - 2
-        last.weight.zero_()
-    model.head.weight.zero_()
+        kaiming_normal_(weight_of(layer), mode=mode, generator=generator)
+        for bias in biases(layer):
+            bias.zero_()
+    for *inner, last in branches:
+        for _, layer in inner:
+            weight_of(layer).mul_(len(branches) ** (-1 / (2 * len(inner))))  # m - 1 weights are inner: 2m - 2
+        weight_of(last.module).zero_()
+    head.weight.zero_()
     for module in model.modules():
         if isinstance(module, ScalarBias):
             module.bias.zero_()
