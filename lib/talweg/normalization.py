@@ -25,13 +25,43 @@ __all__ = ["BatchNorm1d", "BatchNorm2d", "GroupNorm", "LayerNorm", "Normalizatio
 
 
 def standardize(x: Tensor, mean: Tensor, variance: Tensor, eps: float) -> Tensor:
-    """(x - mean)/√(variance + ε). The ε stands under the root, as in PyTorch."""
+    """(x - mean)/√(variance + ε). The ε stands under the root, as in PyTorch.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from talweg.normalization import standardize
+    >>> standardize(torch.tensor([1.0, 3.0]), torch.tensor(2.0), torch.tensor(4.0), eps=0.0)
+    tensor([-0.5000,  0.5000])
+    """
     return (x - mean) / torch.sqrt(variance + eps)
 
 
 class Normalization(nn.Module):
-    """What the normalization layers share: a learnable scale `weight` (1 at first) and shift `bias` (0), or None."""
+    """What the normalization layers share: a learnable scale `weight` (1 at first) and shift `bias` (0), or None.
 
+    Parameters
+    ----------
+    shape : sizes
+        Of the scale and the shift.
+    eps : float
+    scale, shift : bool
+        Whether there is one.
+
+    Raises
+    ------
+    ValueError
+        For an eps that is negative or not finite.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from talweg.normalization import Normalization
+    >>> Normalization((2,), eps=1e-5, scale=True, shift=False).scale_and_shift(torch.ones(1, 2), (2,)).tolist()
+    [[1.0, 1.0]]
+    """
+
+    eps: float | None
     weight: nn.Parameter | None
     bias: nn.Parameter | None
 
@@ -53,15 +83,39 @@ class Normalization(nn.Module):
 
 
 class BatchNorm(Normalization):
-    """Normalizes each channel over the batch (Ioffe & Szegedy 2015, arXiv:1502.03167).
+    """Normalizes each channel over the batch.
 
     In training: by the batch's own mean and *biased* variance (divided by n). On the way it keeps running estimates,
-    running ← (1 - momentum)·running + momentum·batch, whose variance is the *unbiased* one (divided by n - 1).
-    `momentum` weighs the new batch; None averages all batches equally. In eval: by the running estimates, so that a
-    prediction does not depend on the other samples; without them (`track_running_stats=False`) always by the batch.
+    running ← (1 - momentum)·running + momentum·batch, whose variance is the *unbiased* one (divided by n - 1). In
+    eval: by the running estimates, so that a prediction does not depend on the other samples.
+
+    Parameters
+    ----------
+    num_features : int
+        The number of channels C.
+    eps : float
+    momentum : float, optional
+        The weight of the new batch in the running estimates; None averages all batches equally.
+    affine : bool
+        Whether each channel has a scale and a shift.
+    track_running_stats : bool
+        False: there are no running estimates, and the batch's own statistics serve in eval too.
+
+    Raises
+    ------
+    ValueError
+        For an x of another shape, or with one value per channel when training.
+
+    References
+    ----------
+    Ioffe & Szegedy 2015, arXiv:1502.03167.
     """
 
     dimensions: tuple[int, ...]
+    eps: float
+    running_mean: Tensor | None
+    running_var: Tensor | None
+    num_batches_tracked: Tensor | None
 
     def __init__(
         self,
@@ -84,9 +138,9 @@ class BatchNorm(Normalization):
     def forward(self, x: Tensor) -> Tensor:
         self._check(x)
         per_channel = (1, -1, *[1] * (x.ndim - 2))
-        if self.training or self.running_mean is None:
+        if self.training or self.running_mean is None or self.running_var is None:
             mean, variance, n = self._batch_statistics(x)
-            if self.training and self.running_mean is not None:
+            if self.training:
                 self._track(mean.detach(), variance.detach() * n / (n - 1))
         else:
             mean, variance = self.running_mean, self.running_var
@@ -103,6 +157,8 @@ class BatchNorm(Normalization):
 
     @torch.no_grad()
     def _track(self, mean: Tensor, unbiased_variance: Tensor) -> None:
+        if self.running_mean is None or self.running_var is None or self.num_batches_tracked is None:
+            return
         self.num_batches_tracked += 1
         new = 1 / self.num_batches_tracked.item() if self.momentum is None else self.momentum
         self.running_mean.mul_(1 - new).add_(mean, alpha=new)
@@ -119,20 +175,66 @@ class BatchNorm(Normalization):
 
 
 class BatchNorm1d(BatchNorm):
-    __doc__ = BatchNorm.__doc__ + "\n    x: (N, C), or (N, C, L) with statistics over N and L.\n    "
+    """Normalizes each channel of (N, C), over N, or of (N, C, L), over N and L; see `BatchNorm`.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from talweg.normalization import BatchNorm1d
+    >>> print(BatchNorm1d(1)(torch.tensor([[1.0], [3.0]])).flatten().detach().round(decimals=3))
+    tensor([-1.,  1.])
+    """
+
     dimensions = (2, 3)
 
 
 class BatchNorm2d(BatchNorm):
-    __doc__ = BatchNorm.__doc__ + "\n    x: images (N, C, H, W); a channel's statistics are over N, H and W.\n    "
+    """Normalizes each channel of images (N, C, H, W), over N, H and W; see `BatchNorm`.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from talweg.normalization import BatchNorm2d
+    >>> print(BatchNorm2d(1)(torch.tensor([[[[1.0, 3.0]]]])).flatten().detach().round(decimals=3))
+    tensor([-1.,  1.])
+    """
+
     dimensions = (4,)
 
 
 class LayerNorm(Normalization):
-    """Normalizes each sample over its last axes, those of `normalized_shape` (Ba, Kiros & Hinton 2016, arXiv:1607.06450).
+    """Normalizes each sample over its last axes, those of `normalized_shape`.
 
-    Biased variance; the same in training and eval; a scale and a shift for each feature.
+    The variance is the biased one. Training and eval are the same; each feature has a scale and a shift.
+
+    Parameters
+    ----------
+    normalized_shape : int or sizes
+        Of the last axes of x.
+    eps : float
+    elementwise_affine : bool
+        Whether there is a scale, and a shift if `bias` is true.
+    bias : bool
+
+    Raises
+    ------
+    ValueError
+        For an x that does not end in these sizes.
+
+    References
+    ----------
+    Ba, Kiros & Hinton 2016, arXiv:1607.06450.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from talweg.normalization import LayerNorm
+    >>> print(LayerNorm(2)(torch.tensor([[1.0, 5.0], [2.0, 0.0]])).detach().round(decimals=3))
+    tensor([[-1.,  1.],
+            [ 1., -1.]])
     """
+
+    eps: float
 
     def __init__(
         self,
@@ -154,10 +256,34 @@ class LayerNorm(Normalization):
 
 
 class RMSNorm(Normalization):
-    """Divides each sample by its root mean square, x/√(mean x² + ε) (Zhang & Sennrich 2019, arXiv:1910.07467).
+    """Divides each sample by its root mean square, x/√(mean x² + ε).
 
-    No mean is subtracted and nothing is shifted. `eps=None` means the smallest step of the input's precision, as in
-    `torch.nn.RMSNorm`.
+    No mean is subtracted and nothing is shifted.
+
+    Parameters
+    ----------
+    normalized_shape : int or sizes
+        Of the last axes of x.
+    eps : float, optional
+        None means the smallest step of the input's precision, as in `torch.nn.RMSNorm`.
+    elementwise_affine : bool
+        Whether there is a scale.
+
+    Raises
+    ------
+    ValueError
+        For an x that does not end in these sizes.
+
+    References
+    ----------
+    Zhang & Sennrich 2019, arXiv:1910.07467.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from talweg.normalization import RMSNorm
+    >>> print(RMSNorm(2)(torch.tensor([[1.0, 7.0]])).detach().round(decimals=3))  # divided by √25
+    tensor([[0.2000, 1.4000]])
     """
 
     def __init__(
@@ -177,11 +303,38 @@ class RMSNorm(Normalization):
 
 
 class GroupNorm(Normalization):
-    """Normalizes each sample over groups of neighbouring channels and all positions (Wu & He 2018, arXiv:1803.08494).
+    """Normalizes each sample over groups of neighbouring channels and all positions.
 
-    x: (N, C, *). One group is layer normalization over (C, *); C groups, instance normalization. Biased variance; the
-    same in training and eval; a scale and a shift for each channel.
+    One group is layer normalization over (C, *); C groups, instance normalization. The variance is the biased one.
+    Training and eval are the same; each channel has a scale and a shift.
+
+    Parameters
+    ----------
+    num_groups : int
+    num_channels : int
+        C, a multiple of num_groups; x is (N, C, *).
+    eps : float
+    affine : bool
+        Whether there are a scale and a shift.
+
+    Raises
+    ------
+    ValueError
+        For groups that do not divide the channels, or an x of another shape.
+
+    References
+    ----------
+    Wu & He 2018, arXiv:1803.08494.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from talweg.normalization import GroupNorm
+    >>> print(GroupNorm(2, 4)(torch.tensor([[1.0, 3.0, 10.0, 30.0]])).detach().round(decimals=3))
+    tensor([[-1.,  1., -1.,  1.]])
     """
+
+    eps: float
 
     def __init__(self, num_groups: int, num_channels: int, eps: float = 1e-5, affine: bool = True):
         super().__init__((positive_int("num_channels", num_channels),), eps, affine, affine)

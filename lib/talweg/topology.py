@@ -7,7 +7,9 @@ of a slice need not be one of the loss.
 
 from __future__ import annotations
 
+import dataclasses
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy
@@ -20,16 +22,37 @@ __all__ = ["Diagram", "barcode", "bottleneck", "persistence"]
 
 CONNECTIVITY = (4, 8)
 DIMENSIONS = (0, 1)  # components and holes: a surface has no others
+TENSORS = ("dimension", "birth", "death", "birth_at", "death_at")  # of a Diagram
 HERA_ERROR = 1e-12  # relative error of the bottleneck distance
+
+Points = Tensor | Sequence[Sequence[float]]
 
 
 @dataclass(frozen=True, eq=False)
 class Diagram:
-    """Bars in order of dimension, then of persistence, longest first.
+    """A persistence diagram: bars in order of dimension, then of persistence, longest first.
 
-    dimension: (k,), 0 or 1. birth, death: (k,), death may be infinite. birth_at, death_at: (k, 2), x and y of the grid
-    points where the bar begins and ends (NaN for the end of an infinite bar). connectivity: 4 or 8.
-    holes: grid points without a finite value, which no sublevel set holds.
+    Parameters
+    ----------
+    dimension : (k,)
+        0 (components) or 1 (holes).
+    birth, death : (k,)
+        A death may be infinite.
+    birth_at, death_at : (k, 2)
+        x and y of the grid points where the bar begins and ends (NaN for the end of an infinite bar).
+    connectivity : {4, 8}
+    holes : int
+        Grid points without a finite value, which no sublevel set holds.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from talweg.landscape import Surface
+    >>> from talweg.topology import persistence
+    >>> z = torch.tensor([[0.0, 3.0, 1.0]])
+    >>> bars = persistence(Surface(torch.arange(3.0), torch.arange(1.0), z))
+    >>> len(bars), bars.longer_than(2.5).birth.tolist(), bars.birth_at.tolist()
+    (2, [0.0], [[0.0, 0.0], [2.0, 0.0]])
     """
 
     dimension: Tensor
@@ -57,17 +80,36 @@ class Diagram:
         return self._where(self.persistence > threshold)
 
     def _where(self, keep: Tensor) -> Diagram:
-        parts = (self.dimension, self.birth, self.death, self.birth_at, self.death_at)
-        return Diagram(*(part[keep] for part in parts), self.connectivity, self.holes)
+        parts = {name: getattr(self, name)[keep] for name in TENSORS}
+        return dataclasses.replace(self, **parts)
 
 
 def persistence(surface: Surface, connectivity: int = 8) -> Diagram:
     """Persistent homology of the sublevel sets of a surface (a cubical complex), with each birth and death located.
 
-    connectivity: which grid points are neighbours in a sublevel set. 4: the values sit on vertices, a component grows
-    along edges; 8: they sit on cells, which also meet at corners. Holes are then 8- and 4-connected, respectively.
     Values that are not finite belong to no sublevel set: what encloses them never fills, and its bar is infinite.
-    ValueError: no finite value, another connectivity.
+
+    Parameters
+    ----------
+    surface : Surface
+    connectivity : {4, 8}
+        Which grid points are neighbours in a sublevel set. 4: the values sit on vertices, a component grows along
+        edges; 8: they sit on cells, which also meet at corners. Holes are then 8- and 4-connected, respectively.
+
+    Raises
+    ------
+    ValueError
+        For a surface without a finite value, or another connectivity.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from talweg.landscape import Surface
+    >>> from talweg.topology import barcode, persistence
+    >>> z = torch.tensor([[0.0, 3.0, 1.0]])  # two valleys, which meet at height 3
+    >>> barcode(persistence(Surface(torch.arange(3.0), torch.arange(1.0), z)))
+    tensor([[0., 0., inf],
+            [0., 1., 3.]], dtype=torch.float64)
     """
     import gudhi
 
@@ -79,7 +121,7 @@ def persistence(surface: Surface, connectivity: int = 8) -> Diagram:
         raise ValueError("surface must have a finite value; it has none.")
     z = numpy.where(numpy.isfinite(z), z, numpy.inf)
     kind = "vertices" if connectivity == 4 else "top_dimensional_cells"
-    cubes = gudhi.CubicalComplex(**{kind: z})
+    cubes = gudhi.CubicalComplex(**{kind: z})  # pyright: ignore[reportArgumentType]  # of its stub's five arguments
     cubes.compute_persistence()
     pairs, essential = (
         cubes.vertices_of_persistence_pairs() if connectivity == 4 else cubes.cofaces_of_persistence_pairs()
@@ -94,8 +136,9 @@ def persistence(surface: Surface, connectivity: int = 8) -> Diagram:
     at[1][~numpy.isfinite(death)] = math.nan
     order = numpy.lexsort((birth, -(death - numpy.where(numpy.isfinite(birth), birth, 0)), found[:, 0]))
     order = order[numpy.isfinite(birth[order])]
-    parts = (found[:, 0], birth, death, *at)
-    return Diagram(*(torch.from_numpy(part[order]) for part in parts), connectivity, holes)
+    parts = dict(zip(TENSORS, (found[:, 0], birth, death, *at), strict=True))
+    tensors = {name: torch.from_numpy(part[order]) for name, part in parts.items()}
+    return Diagram(**tensors, connectivity=connectivity, holes=holes)
 
 
 def _points(surface: Surface, indices: numpy.ndarray, shape: tuple[int, int]) -> numpy.ndarray:
@@ -104,16 +147,34 @@ def _points(surface: Surface, indices: numpy.ndarray, shape: tuple[int, int]) ->
     return numpy.stack([x[columns], y[rows]], axis=1)
 
 
-def bottleneck(first: Diagram | Tensor, second: Diagram | Tensor, dimension: int | None = None) -> float:
+def bottleneck(first: Diagram | Points, second: Diagram | Points, dimension: int | None = None) -> float:
     """The bottleneck distance: the longest way a point must go in the best matching of two diagrams, in the max norm.
 
-    Points may be matched with the diagonal. first, second: diagrams, or points (birth, death), (k, 2). dimension: of
-    diagrams, 0 or 1; None: the larger of both distances. A diagram is compared with points in one dimension, which must
-    be given, because points do not say theirs. Infinite bars are matched with each other, by birth; unequal numbers of
-    them are infinitely far apart. ValueError for NaN, deaths before births, connectivities that differ, another
-    dimension.
+    Points may be matched with the diagonal. Infinite bars are matched with each other, by birth; unequal numbers of
+    them are infinitely far apart. The distance of the diagrams of f and g is at most max |f − g| (stability).
 
-    Stability (Cohen-Steiner, Edelsbrunner & Harer 2007): the distance is at most max |f − g|.
+    Parameters
+    ----------
+    first, second : Diagram or (k, 2)
+        Diagrams, or points (birth, death).
+    dimension : {0, 1}, optional
+        Of diagrams; None takes the larger of both distances. A diagram is compared with points in one dimension, which
+        must be given, because points do not say theirs.
+
+    Raises
+    ------
+    ValueError
+        For NaN, deaths before births, connectivities that differ, or another dimension.
+
+    References
+    ----------
+    Cohen-Steiner, Edelsbrunner & Harer 2007, "Stability of persistence diagrams".
+
+    Examples
+    --------
+    >>> from talweg.topology import bottleneck
+    >>> round(bottleneck([[0.0, 4.0], [1.0, 2.0]], [[0.0, 5.0]]), 6)
+    1.0
     """
     if isinstance(first, Diagram) and isinstance(second, Diagram) and first.connectivity != second.connectivity:
         raise ValueError(
@@ -136,9 +197,9 @@ def bottleneck(first: Diagram | Tensor, second: Diagram | Tensor, dimension: int
     return float(bottleneck_distance(_bars(first, "first", dimension), _bars(second, "second", dimension), HERA_ERROR))
 
 
-def _bars(diagram: Diagram | Tensor, name: str, dimension: int | None) -> numpy.ndarray:
+def _bars(diagram: Diagram | Points, name: str, dimension: int | None) -> numpy.ndarray:
     if isinstance(diagram, Diagram):
-        diagram = diagram.of(dimension)
+        diagram = diagram if dimension is None else diagram.of(dimension)
         points = torch.stack([diagram.birth, diagram.death], dim=1)
     else:
         points = torch.as_tensor(diagram).double()
@@ -150,7 +211,28 @@ def _bars(diagram: Diagram | Tensor, name: str, dimension: int | None) -> numpy.
 
 
 def barcode(diagram: Diagram, dimension: int | None = None) -> Tensor:
-    """Rows (dimension, birth, death), (k, 3), in order of dimension and birth: the bars as they are drawn."""
+    """The bars of a diagram as they are drawn, in order of dimension and birth.
+
+    Parameters
+    ----------
+    diagram : Diagram
+    dimension : {0, 1}, optional
+        None takes both.
+
+    Returns
+    -------
+    Tensor
+        Rows (dimension, birth, death), (k, 3).
+
+    Examples
+    --------
+    >>> import torch
+    >>> from talweg.landscape import Surface
+    >>> from talweg.topology import barcode, persistence
+    >>> z = torch.tensor([[0.0, 3.0, 1.0]])
+    >>> barcode(persistence(Surface(torch.arange(3.0), torch.arange(1.0), z)), dimension=0)[:, 1:].tolist()
+    [[0.0, inf], [1.0, 3.0]]
+    """
     diagram = diagram if dimension is None else diagram.of(dimension)
     bars = torch.stack([diagram.dimension.double(), diagram.birth, diagram.death], dim=1)
     order = numpy.lexsort((bars[:, 2].numpy(), bars[:, 1].numpy(), bars[:, 0].numpy()))

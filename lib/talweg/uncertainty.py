@@ -9,7 +9,32 @@ __all__ = ["t_interval"]
 
 
 def t_interval(samples: Tensor, confidence: float = 0.95) -> tuple[Tensor, Tensor]:
-    """Mean over the last axis and the half width of Student's interval for it: (…, n) → (…), (…), n ≥ 2."""
+    """Mean over the last axis, and the half width of Student's interval for it.
+
+    Parameters
+    ----------
+    samples : (…, n)
+        With n ≥ 2.
+    confidence : float
+
+    Returns
+    -------
+    mean, half_width : Tensor
+        Both of shape (…), in float64.
+
+    Raises
+    ------
+    ValueError
+        For fewer than two samples.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from talweg.uncertainty import t_interval
+    >>> mean, half = t_interval(torch.tensor([1.0, 2.0, 3.0]))
+    >>> print(f"{mean:.2f} ± {half:.2f}")
+    2.00 ± 2.48
+    """
     from scipy import stats
 
     samples = torch.as_tensor(samples).detach().double().cpu()

@@ -22,8 +22,25 @@ COARSE = 0.05  # by how much the energy of a wavelet sampled on the grid may dif
 class Decomposition:
     """Wavelet coefficients of a slice (n,) or surface (ny, nx): an approximation, and details of levels 1 (finest) ….
 
-    approximation: coefficients of the coarse rest. details[j − 1]: kind → coefficients of level j; the kinds are "d"
-    for slices; "ad", "da", "dd" for surfaces, one letter for each axis, d where the wavelet runs along it.
+    Parameters
+    ----------
+    approximation : Tensor
+        Coefficients of the coarse rest.
+    details : list of dict
+        details[j − 1] has the coefficients of level j by kind; the kinds are "d" for slices; "ad", "da", "dd" for
+        surfaces, one letter for each axis, d where the wavelet runs along it.
+    wavelet, mode : str
+        See `decompose`.
+    shape : sizes
+        Of the values.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from talweg.wavelets import decompose
+    >>> parts = decompose(torch.tensor([1.0, 3.0, 5.0, 5.0]), "haar", level=1)
+    >>> parts.smoothed(1).round(decimals=6).tolist()  # means of pairs
+    [2.0, 2.0, 5.0, 5.0]
     """
 
     approximation: Tensor
@@ -34,6 +51,7 @@ class Decomposition:
 
     @property
     def level(self) -> int:
+        """The number of levels."""
         return len(self.details)
 
     def reconstruct(self) -> Tensor:
@@ -63,12 +81,12 @@ class Decomposition:
         (mode "zero"), or periodically with all sizes divisible by 2^level (mode "periodization"). Haar's wavelet, with
         such sizes, never looks beyond the edge and conserves energy in every mode. In general the sum is another.
         """
-        levels = [sum(c.square().sum() for c in kinds.values()) for kinds in self.details]
+        zero = self.approximation.new_zeros(())
+        levels = [sum((c.square().sum() for c in kinds.values()), zero) for kinds in self.details]
         return torch.stack([self.approximation.square().sum(), *levels])
 
     def _inverse(self, approximation: Tensor, details: list[dict[str, Tensor]]) -> Tensor:
-        import pywt
-
+        pywt = _pywavelets()
         arrays: list[Any] = [approximation.numpy()]
         arrays += [{key: c.numpy() for key, c in kinds.items()} for kinds in reversed(details)]
         values = torch.from_numpy(pywt.waverecn(arrays, self.wavelet, mode=self.mode))
@@ -78,14 +96,36 @@ class Decomposition:
 def decompose(
     surface: Surface | Tensor, wavelet: str = "db2", level: int | None = None, *, mode: str = "periodization"
 ) -> Decomposition:
-    """Multiresolution analysis of a surface, of its values (ny, nx), or of a slice (n,), in float64.
+    """Multiresolution analysis of a surface or slice, in float64.
 
-    wavelet: a discrete one of PyWavelets ("haar", "db2", "sym4", …). level: default and limit are the depth at which
-    the filter still fits. mode: how the values go on beyond the edge; see `Decomposition.energy` for what each conserves.
-    ValueError: unknown wavelet or mode, a level too deep, values that are not finite.
+    Parameters
+    ----------
+    surface : Surface or Tensor
+        A surface, its values (ny, nx), or a slice (n,).
+    wavelet : str
+        A discrete one of PyWavelets ("haar", "db2", "sym4", …).
+    level : int, optional
+        Default and limit are the depth at which the filter still fits.
+    mode : str
+        How the values go on beyond the edge; see `Decomposition.energy` for what each conserves.
+
+    Raises
+    ------
+    ValueError
+        For an unknown wavelet or mode, a level too deep, or values that are not finite.
+
+    References
+    ----------
+    Mallat 1989, "A theory for multiresolution signal decomposition".
+
+    Examples
+    --------
+    >>> import torch
+    >>> from talweg.wavelets import decompose
+    >>> decompose(torch.tensor([1.0, 3.0, 5.0, 5.0]), "haar", level=2).energy().round(decimals=6)
+    tensor([49.,  2.,  9.], dtype=torch.float64)
     """
-    import pywt
-
+    pywt = _pywavelets()
     values = _values(surface)
     if wavelet not in pywt.wavelist(kind="discrete"):
         raise ValueError(f"wavelet must be a discrete one of PyWavelets, such as 'haar' or 'db2'; got {wavelet!r}.")
@@ -103,14 +143,34 @@ def decompose(
 def roughness(
     surface: Surface | Tensor, wavelet: str = "db2", level: int | None = None, *, inner: bool = True
 ) -> Tensor:
-    """Root mean square of each level's detail, finest first, (level,), in the units of the values.
+    """Root mean square of each level's detail, finest first, in the units of the values.
 
     White noise loses a factor 2 from level to level (√2 on a slice) and has most in the finest; a smooth surface gains
     2^p, where p is the wavelet's number of vanishing moments (2 for "db2"); a polynomial of degree below p has none.
 
-    inner: only the coefficients whose filters lie wholly within the surface; for an orthogonal wavelet their mean
-    square, per value, is that of the detail. False: the whole detail, with the surface wrapped around (periodization).
-    A slice of a loss is not periodic; wrapped around it has a jump at its frame, which is then nearly all one sees.
+    Parameters
+    ----------
+    surface : Surface or Tensor
+        A surface, its values (ny, nx), or a slice (n,).
+    wavelet : str
+    level : int, optional
+        See `decompose`.
+    inner : bool
+        Only the coefficients whose filters lie wholly within the surface; for an orthogonal wavelet their mean square,
+        per value, is that of the detail. False: the whole detail, with the surface wrapped around (periodization). A
+        slice of a loss is not periodic; wrapped around it has a jump at its frame, which is then nearly all one sees.
+
+    Returns
+    -------
+    Tensor
+        (level,).
+
+    Examples
+    --------
+    >>> import torch
+    >>> from talweg.wavelets import roughness
+    >>> print(f"{roughness(torch.tensor([1.0, -1.0] * 8), 'haar', level=1).item():.3f}")
+    1.000
     """
     if not inner:
         parts = decompose(surface, wavelet, level)
@@ -130,8 +190,7 @@ def _inner(size: int, wavelet: str, level: int) -> list[slice]:
 
     Coefficient k of a level sees the coefficients 2k + 2 - length … 2k + 1 of the level before (PyWavelets).
     """
-    import pywt
-
+    pywt = _pywavelets()
     length, first, last = pywt.Wavelet(wavelet).dec_len, 0, size - 1
     found = []
     for _ in range(level):
@@ -141,17 +200,41 @@ def _inner(size: int, wavelet: str, level: int) -> list[slice]:
 
 
 def cwt(values: Tensor, scales: Tensor, wavelet: str = "mexh") -> Tensor:
-    """The continuous wavelet transform of a slice: values (n,), scales (S,) in grid steps → (S, n), float64.
+    """The continuous wavelet transform of a slice, in float64.
 
     W(s, m) = Σₙ xₙ ψ((n - m)/s)/√s, summed on the grid, so that a symmetric slice has symmetric coefficients and one
-    single value shows ψ itself. (`pywt.cwt` differs: its coefficients lie up to half a grid step to the right.)
+    single value shows ψ itself. (`pywt.cwt` differs: its coefficients lie up to half a grid step to the right.) The
+    slice is continued by its mirror image, since a jump to zero at the edges would be all one sees at large scales.
 
-    wavelet: a real one ("mexh", "gaus1" … "gaus8", "morl"). The slice is continued by its mirror image, since a jump to
-    zero at the edges would be all one sees at large scales. ValueError: a scale at which ψ varies too fast for the grid
-    (below about 1 for "mexh", 2.2 for "morl"), another wavelet, values that are not a finite slice.
+    Parameters
+    ----------
+    values : (n,)
+    scales : (S,)
+        In grid steps.
+    wavelet : str
+        A real one: "mexh", "gaus1" … "gaus8", "morl".
+
+    Returns
+    -------
+    Tensor
+        (S, n).
+
+    Raises
+    ------
+    ValueError
+        For a scale at which ψ varies too fast for the grid (below about 1 for "mexh", 2.2 for "morl"), another wavelet,
+        or values that are not a finite slice.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from talweg.wavelets import cwt
+    >>> bump = torch.exp(-0.5 * torch.linspace(-10, 10, 101) ** 2)
+    >>> coefficients = cwt(bump, torch.tensor([2.0, 10.0]))
+    >>> coefficients.shape, coefficients[1].argmax().item()
+    (torch.Size([2, 101]), 50)
     """
-    import pywt
-
+    pywt = _pywavelets()
     array = _values(values)
     if array.ndim != 1:
         raise ValueError(f"values must be a slice of shape (n,); got {array.shape}.")
@@ -182,8 +265,7 @@ def _sampled(wavelet: str, scale: float) -> numpy.ndarray:
 
 def _on_interval(wavelet: str, end: float, half: int) -> numpy.ndarray:
     """PyWavelets' ψ at 2 · half + 1 equally spaced points from -end to end, which it keeps in single precision."""
-    import pywt
-
+    pywt = _pywavelets()
     continuous = pywt.ContinuousWavelet(wavelet)
     continuous.lower_bound, continuous.upper_bound = -end, end
     return continuous.wavefun(length=2 * half + 1)[0]
@@ -197,3 +279,10 @@ def _values(surface: Surface | Tensor) -> numpy.ndarray:
     if bad:
         raise ValueError(f"surface must be finite for a wavelet transform; {bad} of its values are not.")
     return z.detach().double().cpu().numpy()
+
+
+def _pywavelets() -> Any:
+    """PyWavelets, imported when it is first needed; what its compiled part defines is hidden from type checkers."""
+    import pywt
+
+    return pywt

@@ -26,15 +26,36 @@ def load(
     dtype: torch.dtype | None = None,
     root: str | os.PathLike | None = None,
 ) -> Dataset:
-    """Load a data set: "digits", "MNIST", "FashionMNIST", "CIFAR10", "CIFAR100" or "cifar10-jpeg" (any case).
+    """Load a data set.
 
     Images are N×C×H×W with values in [0, 1], labels N integers. The split into training, validation and test rows is
     fixed: digits 5/9, 2/9, 2/9 of each class; elsewhere the given test set, and a tenth of the training set, with its
     shares of the classes, for validation (MNIST: 54,000, 6,000, 10,000).
 
-    device: default cuda if there is one, else cpu. dtype: default torch's. root: the folder of the files, else the
-    environment's TALWEG_DATA, else a cache folder; what is not there is downloaded by torchvision.
-    ValueError: unknown name. DataError: files missing and no way to download them, or damaged.
+    Parameters
+    ----------
+    name : str
+        "digits", "MNIST", "FashionMNIST", "CIFAR10", "CIFAR100" or "cifar10-jpeg", in any case.
+    device : torch.device or str, optional
+        By default cuda if there is one, else cpu.
+    dtype : torch.dtype, optional
+        Of the images; by default torch's.
+    root : path, optional
+        The folder of the files, else the environment's TALWEG_DATA, else a cache folder; what is not there is
+        downloaded by torchvision.
+
+    Raises
+    ------
+    ValueError
+        For an unknown name.
+    DataError
+        For files that are damaged, or missing with no way to download them.
+
+    Examples
+    --------
+    >>> from talweg import data
+    >>> data.load("digits", device="cpu")
+    Dataset(digits: 998 train, 400 val, 399 test; 1×8×8, 10 classes)
     """
     known = {known.casefold(): known for known in NAMES}
     one_of("name", name if not isinstance(name, str) else known.get(name.casefold(), name), NAMES)
@@ -64,9 +85,9 @@ def _loader(name: str) -> Callable[[Path], Dataset]:
 def _digits(_: Path) -> Dataset:
     from sklearn.datasets import load_digits
 
-    bunch = load_digits()
-    x = torch.from_numpy(bunch.images).unsqueeze(1) / 16
-    y: Tensor = torch.from_numpy(bunch.target).long()
+    images, labels = load_digits(return_X_y=True)  # rows of 64 pixels
+    x = torch.from_numpy(images).view(-1, 1, 8, 8) / 16
+    y: Tensor = torch.from_numpy(labels).long()
     rest, test = stratified_split(y, 2 / 9)
     train, val = stratified_split(y[rest], 2 / 7)
     train, val = rest[train], rest[val]

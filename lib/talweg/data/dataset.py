@@ -13,12 +13,45 @@ SPLIT_SEED = 20_240_229  # of every split: changing it changes every number of t
 
 
 class DataError(RuntimeError):
-    """Files of a data set are missing or damaged."""
+    """Files of a data set are missing or damaged.
+
+    Examples
+    --------
+    >>> from talweg import data
+    >>> try:
+    ...     data.load("cifar10-jpeg", root="/nowhere")
+    ... except data.DataError:
+    ...     print("no archive")
+    no archive
+    """
 
 
 @dataclass(frozen=True)
 class Dataset:
-    """Training, validation and test rows: x_… N×…, y_… N labels (indices into `classes`)."""
+    """Training, validation and test rows of a data set, as tensors in memory.
+
+    Parameters
+    ----------
+    name : str
+    x_train, x_val, x_test : (N, …)
+        Inputs.
+    y_train, y_val, y_test : (N,)
+        Labels: indices into `classes`.
+    classes : tuple of str
+
+    Raises
+    ------
+    ValueError
+        For a part that is empty, or has not as many labels as inputs.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from talweg.data import Dataset
+    >>> x, y = torch.eye(2), torch.tensor([0, 1])
+    >>> Dataset("two points", x, y, x, y, x, y, classes=("left", "right"))
+    Dataset(two points: 2 train, 2 val, 2 test; 2, 2 classes)
+    """
 
     name: str
     x_train: Tensor
@@ -68,10 +101,34 @@ class Dataset:
 
 
 def stratified_split(labels: Tensor, part: float | int, seed: int = SPLIT_SEED) -> tuple[Tensor, Tensor]:
-    """Row numbers of the rest and of a part of each class, drawn at random from `seed`; both ascending.
+    """Row numbers of the rest and of a part of each class, drawn at random from `seed`.
 
-    part: a fraction of each class (rounded class by class), or the number of rows in all, shared among the classes in
-    proportion (largest remainders). ValueError if it is not between 0 and 1, or 0 and the number of rows.
+    Parameters
+    ----------
+    labels : (N,)
+    part : float or int
+        A fraction of each class (rounded class by class), or the number of rows in all, shared among the classes in
+        proportion (largest remainders).
+    seed : int
+
+    Returns
+    -------
+    rest, part : Tensor
+        Row numbers, both ascending.
+
+    Raises
+    ------
+    ValueError
+        For a part that is not between 0 and 1, or 0 and the number of rows.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from talweg.data import stratified_split
+    >>> labels = torch.tensor([0] * 8 + [1] * 4)
+    >>> rest, part = stratified_split(labels, 0.25)
+    >>> labels[part]
+    tensor([0, 0, 1])
     """
     if not 0 < part < (len(labels) if isinstance(part, int) else 1):
         raise ValueError(f"part must lie between 0 and 1, or be a number of rows below {len(labels)}; got {part!r}.")

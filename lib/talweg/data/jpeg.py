@@ -70,7 +70,9 @@ def _read(archive: Path) -> dict[str, Tensor]:
                 if not member.isfile() or path.suffix.lower() not in (".jpg", ".jpeg"):
                     continue
                 part, label = _place(path)
-                with Image.open(io.BytesIO(files.extractfile(member).read())) as image:
+                content = files.extractfile(member)
+                assert content is not None  # of a file
+                with Image.open(io.BytesIO(content.read())) as image:
                     pixels = torch.frombuffer(bytearray(image.convert("RGB").tobytes()), dtype=torch.uint8)
                     pixels = pixels.view(image.height, image.width, 3).permute(2, 0, 1)
                 images[part].append((member.name, label, pixels))

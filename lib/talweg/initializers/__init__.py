@@ -4,7 +4,7 @@
 `kaiming_normal_(layer.weight, gain="tanh")` one tensor, `diagnostics.signals(model, x)` says what came of it.
 """
 
-from talweg.initializers import diagnostics, independent, orthogonal
+from talweg.initializers import diagnostics, independent, orthogonal, plain
 from talweg.initializers.fans import Fans, fan, fans
 from talweg.initializers.gains import gain_of
 from talweg.initializers.independent import *  # noqa: F403
@@ -14,6 +14,7 @@ from talweg.initializers.metainit import gaussian_batch, metainit_
 from talweg.initializers.methods import METHODS, initialize
 from talweg.initializers.mup import mup_, mup_groups
 from talweg.initializers.orthogonal import *  # noqa: F403
+from talweg.initializers.plain import *  # noqa: F403
 from talweg.initializers.residual import fixup_, fixup_groups, residual_scaling_
 
 __all__ = [
@@ -35,5 +36,6 @@ __all__ = [
     "residual_scaling_",
     "weight_layers",
 ]
+__all__ += plain.__all__
 __all__ += independent.__all__
 __all__ += orthogonal.__all__

@@ -43,7 +43,15 @@ __all__ = [
 
 @dataclass(frozen=True)
 class Moments:
-    """Mean, variance (biased) and second moment of all entries of a tensor; second_moment = variance + mean²."""
+    """Mean, variance (biased) and second moment of all entries of a tensor; second_moment = variance + mean².
+
+    Examples
+    --------
+    >>> import torch
+    >>> from talweg.initializers.diagnostics import Moments
+    >>> Moments.of(torch.tensor([0.0, 2.0]))
+    Moments(mean=1.0, variance=1.0, second_moment=2.0)
+    """
 
     mean: float
     variance: float
@@ -51,6 +59,11 @@ class Moments:
 
     @staticmethod
     def of(tensor: Tensor) -> Moments:
+        """The moments of a tensor of real numbers, computed in float64; ValueError for complex ones."""
+        if tensor.is_complex():
+            raise ValueError(
+                f"tensor must hold real numbers; got {tensor.dtype}, whose moments are not one number each."
+            )
         x = tensor.detach().double()
         return Moments(x.mean().item(), x.var(correction=0).item(), x.square().mean().item())
 
@@ -60,8 +73,24 @@ class Signal:
     """One weight layer's signals: what comes in (h), what it puts out (z = W h + b), and the gradient that reaches z.
 
     The two recursions with depth are in *second moments*: E[z²] = fan_in·Var W·E[h²], and for ReLU E[h²] = ½E[z²],
-    because h has a mean that is not zero. `gradient` is None where no loss was given, or where the loss does not depend
-    on z at all.
+    because h has a mean that is not zero.
+
+    Parameters
+    ----------
+    layer : str
+        The layer's name in the model.
+    input, output : Moments
+        Of h and z.
+    gradient : Moments, optional
+        None where no loss was given, or where the loss does not depend on z at all.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from talweg.initializers.diagnostics import Moments, Signal
+    >>> ones = Moments.of(torch.ones(3))
+    >>> Signal("0", ones, ones).gradient is None
+    True
     """
 
     layer: str
@@ -71,13 +100,39 @@ class Signal:
 
 
 def signals(model: nn.Module, x: Tensor, loss: Callable[[Any], Tensor] | None = None) -> list[Signal]:
-    """The moments of activations, and with a loss of gradients, at every dense and convolution layer, in running order.
+    """The moments of activations, and with a loss of gradients, at every dense, convolution and attention layer.
 
-    x: a batch of inputs. loss: a function of the model's output, for example `lambda z: cross_entropy(z, y)`; the
-    gradient is that of its value with respect to z, also where the layer is frozen. Of an attention layer h is the
-    query and z the output. What is done in place to z afterwards does not count. The model stays in its mode (batch
-    norm: train shows batch statistics) and keeps its gradients and running statistics. ValueError for data that are not
-    finite, a loss that is not one number, a model without trainable parameters when a loss is given.
+    Of an attention layer h is the query and z the output. What is done in place to z afterwards does not count. The
+    model stays in its mode (batch norm: train shows batch statistics) and keeps its gradients and running statistics.
+
+    Parameters
+    ----------
+    model : nn.Module
+    x : (N, …)
+        A batch of inputs.
+    loss : function, optional
+        Of the model's output, for example `lambda z: cross_entropy(z, y)`. The gradient is that of its value with
+        respect to z, also where the layer is frozen.
+
+    Returns
+    -------
+    list of Signal
+        In the order in which the layers are run.
+
+    Raises
+    ------
+    ValueError
+        For data that are not finite, activations that are complex, a loss that is not one number, or a model without
+        trainable parameters when a loss is given.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from torch import nn
+    >>> from talweg.initializers import diagnostics, initialize
+    >>> model = initialize(nn.Sequential(nn.Linear(4, 4), nn.ReLU(), nn.Linear(4, 2)), "orthogonal")
+    >>> [(signal.layer, round(signal.output.second_moment, 2)) for signal in diagnostics.signals(model, torch.eye(4))]
+    [('0', 0.25), ('2', ...)]
     """
     if not isinstance(x, Tensor):
         raise TypeError(f"x must be a tensor, a batch of inputs; got {type(x).__name__}.")
@@ -91,6 +146,8 @@ def signals(model: nn.Module, x: Tensor, loss: Callable[[Any], Tensor] | None = 
 
     def record(layer: nn.Module, args: tuple, kwargs: dict, output: Tensor | tuple) -> Tensor | tuple | None:
         h, z = _first_tensor((*args, *kwargs.values())), _first_tensor((output,))
+        if h.is_complex() or z.is_complex():
+            raise ValueError(f"layer {names[layer]!r} must work on real numbers; it is given {h.dtype}.")
         seen.append((names[layer], Moments.of(h), Moments.of(z)))  # now: what follows may change z in place
         if loss is None:
             return None
@@ -144,11 +201,39 @@ def _buffers_kept(model: nn.Module) -> Iterator[None]:
 
 @torch.no_grad()
 def jacobian_singular_values(model: nn.Module, x: Tensor) -> Tensor:
-    """Singular values of the input-output Jacobian ∂f/∂x at each sample, largest first: (N, …) → (N, min(out, in)).
+    """Singular values of the input-output Jacobian ∂f/∂x at each sample, largest first.
 
-    All equal to 1 is *dynamical isometry* (Saxe et al. 2014, arXiv:1312.6120; Pennington et al. 2017,
-    arXiv:1711.04735): ‖J‖₂ = 1, and ‖J‖_F = √n. ValueError for a model with batch normalization or dropout in train
-    mode, where a sample's output is not a function of the sample, and for inputs that are not floating-point numbers.
+    All equal to 1 is *dynamical isometry*: ‖J‖₂ = 1, and ‖J‖_F = √n.
+
+    Parameters
+    ----------
+    model : nn.Module
+    x : (N, …)
+        Floating-point inputs.
+
+    Returns
+    -------
+    Tensor
+        (N, min(out, in)).
+
+    Raises
+    ------
+    ValueError
+        For a model with batch normalization or dropout in train mode, where a sample's output is not a function of the
+        sample, and for inputs that are not finite floating-point numbers.
+
+    References
+    ----------
+    Saxe et al. 2014, arXiv:1312.6120. Pennington et al. 2017, arXiv:1711.04735.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from torch import nn
+    >>> from talweg.initializers import diagnostics, initialize
+    >>> model = initialize(nn.Linear(3, 3), "orthogonal", gain=2.0)
+    >>> diagnostics.jacobian_singular_values(model, torch.zeros(1, 3)).round(decimals=3)
+    tensor([[2., 2., 2.]])
     """
     refuse_train_mode(model)
     if not isinstance(x, Tensor) or not x.is_floating_point():
@@ -180,8 +265,33 @@ class Differentiable(Protocol):
 def gradient_quotient(f: Differentiable, theta: Tensor | None = None, eps: float = 1e-5) -> float:
     """How much a gradient step changes the gradient, relative to it: the mean of |(g - Hg)/(g + ε·sign g) - 1|.
 
-    (Dauphin & Schoenholz, NeurIPS 2019, eq. 1.) 0 for a linear function; λ for a quadratic of curvature λ in every
-    direction. f: an `Objective`; theta: the point, `f.theta` if not given. ValueError without a point.
+    It is 0 for a linear function, and λ for a quadratic of curvature λ in every direction.
+
+    Parameters
+    ----------
+    f : Objective
+    theta : (P,), optional
+        The point, `f.theta` if not given.
+    eps : float
+        ε, which keeps the quotient finite where g is 0.
+
+    Raises
+    ------
+    ValueError
+        Without a point.
+
+    References
+    ----------
+    Dauphin & Schoenholz, NeurIPS 2019, eq. 1.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from talweg.initializers import diagnostics
+    >>> from talweg.surfaces import Quadratic
+    >>> f = Quadratic(2.0 * torch.eye(3, dtype=torch.float64))
+    >>> print(f"{diagnostics.gradient_quotient(f, torch.ones(3, dtype=torch.float64)):.3f}")
+    2.000
     """
     theta = f.theta if theta is None else theta
     if theta is None:

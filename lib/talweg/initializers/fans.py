@@ -13,7 +13,14 @@ MODES = ("fan_in", "fan_out", "fan_avg")
 
 
 class Fans(NamedTuple):
-    """Inputs summed into one output (`fan_in`), and outputs that one input reaches (`fan_out`)."""
+    """Inputs summed into one output (`fan_in`), and outputs that one input reaches (`fan_out`).
+
+    Examples
+    --------
+    >>> from talweg.initializers import Fans
+    >>> Fans(fan_in=27, fan_out=144).fan_out
+    144
+    """
 
     fan_in: int
     fan_out: int
@@ -45,11 +52,28 @@ def checked_matrix(tensor: Tensor) -> Tensor:
 
 
 def fans(tensor: Tensor) -> Fans:
-    """Fan in and fan out of a weight of shape (out, in, *receptive field).
+    """Fan in and fan out of a weight.
 
     A dense layer sums `in` numbers; a convolution sums `in` channels over its receptive field, so a 3×3 kernel has
-    nine times the fan of a dense layer. Grouped and transposed convolutions store their weights in another order:
-    `talweg.initializers.kernels` gives them back in this one. ValueError below two dimensions.
+    nine times the fan of a dense layer.
+
+    Parameters
+    ----------
+    tensor : (out, in, *receptive field)
+        Grouped and transposed convolutions store their weights in another order: `talweg.initializers.kernels` gives
+        them back in this one.
+
+    Raises
+    ------
+    ValueError
+        For a tensor of fewer than two dimensions, or without elements.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from talweg.initializers import fans
+    >>> fans(torch.empty(16, 3, 3, 3))
+    Fans(fan_in=27, fan_out=144)
     """
     checked_matrix(tensor)
     out_features, in_features, *field = tensor.shape
@@ -58,7 +82,25 @@ def fans(tensor: Tensor) -> Fans:
 
 
 def fan(tensor: Tensor, mode: str = "fan_in") -> float:
-    """The fan that `mode` names: "fan_in" keeps activations, "fan_out" gradients, "fan_avg" is their mean."""
+    """The fan that `mode` names: "fan_in" keeps activations, "fan_out" gradients, "fan_avg" is their mean.
+
+    Parameters
+    ----------
+    tensor : (out, in, *receptive field)
+    mode : {"fan_in", "fan_out", "fan_avg"}
+
+    Raises
+    ------
+    ValueError
+        For another mode, or a tensor of fewer than two dimensions.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from talweg.initializers import fan
+    >>> fan(torch.empty(16, 3, 3, 3), "fan_avg")
+    85.5
+    """
     one_of("mode", mode, MODES)
     fan_in, fan_out = fans(tensor)
     return {"fan_in": fan_in, "fan_out": fan_out, "fan_avg": (fan_in + fan_out) / 2}[mode]

@@ -9,8 +9,8 @@ import torch
 from torch import Generator, Tensor, nn
 
 from talweg.arguments import one_of
-from talweg.initializers import independent, orthogonal
-from talweg.initializers.layers import EMBEDDINGS, Layer, biases, embeddings, kernels, weight_layers
+from talweg.initializers import independent, orthogonal, plain
+from talweg.initializers.layers import EMBEDDINGS, Layer, biases, embeddings, kernels, weight_layers, weight_of
 
 __all__ = ["TENSOR_METHODS", "Method", "check_options", "fill", "named"]
 
@@ -22,9 +22,9 @@ def named(*functions: Method) -> dict[str, Method]:
     return {function.__name__.removesuffix("_"): function for function in functions}
 
 
-# Every public initializer of these two modules, by what they list in __all__: `kaiming_normal_` is "kaiming_normal".
+# Every public initializer of these three modules, by what they list in __all__: `kaiming_normal_` is "kaiming_normal".
 TENSOR_METHODS = named(
-    *(getattr(module, name) for module in (independent, orthogonal) for name in module.__all__ if name.endswith("_"))
+    *(getattr(module, name) for module in (plain, independent, orthogonal) for name in module.__all__)
 )
 
 # GPT-2 and BERT draw embeddings as they draw weights; a fan rule says nothing about a table that is looked up.
@@ -60,9 +60,9 @@ def _fill(
     # Weights tied to an embedding are the embedding's, whether it is drawn or stays.
     done = {id(module.weight) for module in model.modules() if isinstance(module, EMBEDDINGS)}
     for _, module in drawn:
-        function(module.weight, **options)
-        if module.padding_idx is not None:
-            module.weight[module.padding_idx].zero_()
+        function(weight_of(module), **options)
+        if isinstance(module.padding_idx, int):
+            weight_of(module)[module.padding_idx].zero_()
     for _, layer in layers:
         owner = getattr(layer, "weight", layer)
         if id(owner) not in done:

@@ -35,19 +35,39 @@ ACTIVATIONS = tuple(_FUNCTIONS)
 def gain_of(activation: str, negative_slope: float = 0.01, convention: str = "torch") -> float:
     """The gain g of an activation φ, so that weights of standard deviation g/√fan_in keep the signal's scale.
 
-    `convention`:
+    Parameters
+    ----------
+    activation : str
+        "linear", "identity", "sigmoid", "tanh", "relu", "leaky_relu", "selu", "gelu" or "silu".
+    negative_slope : float
+        The slope of leaky_relu below zero.
+    convention : {"torch", "second_moment", "edge_of_chaos"}
+        "torch" is the table of `torch.nn.init.calculate_gain`. Its 5/3 for tanh and 3/4 for SELU are heuristics, and
+        its 1 for the sigmoid leaves the sigmoid's shrinking alone. GELU and SiLU are missing there; for them this
+        convention uses the next one.
 
-    - "torch" (the default): the table of `torch.nn.init.calculate_gain`. Its 5/3 for tanh and 3/4 for SELU are
-      heuristics, its 1 for the sigmoid leaves the sigmoid's shrinking alone. GELU and SiLU are missing there; for
-      them this convention uses the next one.
-    - "second_moment": 1/√E[φ(z)²] for z ~ N(0, 1), so that a layer fed with a unit second moment passes one on:
-      √2 for ReLU (He et al. 2015, arXiv:1502.01852), 1 for SELU (Klambauer et al. 2017, arXiv:1706.02515),
-      1.59 for tanh.
-    - "edge_of_chaos": without biases, the σ_w at which a small difference between two inputs neither grows nor
-      dies out with depth (Poole et al. 2016, arXiv:1606.05340; Schoenholz et al. 2017, arXiv:1611.01232): 1 for
-      tanh. Defined here for linear, tanh, relu and leaky_relu.
+        "second_moment" is 1/√E[φ(z)²] for z ~ N(0, 1), so that a layer fed with a unit second moment passes one on:
+        √2 for ReLU (He et al. 2015), 1 for SELU (Klambauer et al. 2017), 1.59 for tanh.
 
-    `negative_slope` is that of leaky_relu. ValueError for unknown names, and for a slope that is not finite.
+        "edge_of_chaos" is the σ_w at which, without biases, a small difference between two inputs neither grows nor
+        dies out with depth (Poole et al. 2016; Schoenholz et al. 2017): 1 for tanh. It is defined here for linear,
+        identity, tanh, relu and leaky_relu.
+
+    Raises
+    ------
+    ValueError
+        For unknown names, and for a slope that is not finite.
+
+    References
+    ----------
+    He et al. 2015, arXiv:1502.01852. Klambauer et al. 2017, arXiv:1706.02515. Poole et al. 2016, arXiv:1606.05340.
+    Schoenholz et al. 2017, arXiv:1611.01232.
+
+    Examples
+    --------
+    >>> from talweg.initializers import gain_of
+    >>> [round(gain_of("tanh", convention=name), 2) for name in ("torch", "second_moment", "edge_of_chaos")]
+    [1.67, 1.59, 1.0]
     """
     one_of("activation", activation, ACTIVATIONS)
     one_of("convention", convention, CONVENTIONS)

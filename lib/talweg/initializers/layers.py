@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import torch
 from torch import Tensor, nn
@@ -31,11 +31,32 @@ class Layer(NamedTuple):
 
 
 def weight_layers(model: nn.Module, skip: Iterable[str] = ()) -> list[Layer]:
-    """The dense, convolution and attention layers of `model`, in the order in which they are registered.
+    """The dense, convolution and attention layers of a model, in the order in which they are registered.
 
-    They can all be written: ValueError if there is none, if a weight matrix belongs to a module whose fans are unknown
-    here (an LSTM, a bare parameter) and is not under one of the names in `skip`, or if a weight is lazy, empty, complex,
-    on the meta device, or recomputed from others before each forward pass (parametrizations, weight norm, pruning).
+    Parameters
+    ----------
+    model : nn.Module
+    skip : names
+        Modules or parameters to leave out, with all that they hold.
+
+    Returns
+    -------
+    list of Layer
+        Pairs of name and module. All of them can be written.
+
+    Raises
+    ------
+    ValueError
+        If there is no such layer; if a weight matrix belongs to a module whose fans are unknown here (an LSTM, a bare
+        parameter) and is not under one of the names in `skip`; or if a weight is lazy, empty, complex, on the meta
+        device, or recomputed from others before each forward pass (parametrizations, weight norm, pruning).
+
+    Examples
+    --------
+    >>> from torch import nn
+    >>> from talweg.initializers import weight_layers
+    >>> [name for name, _ in weight_layers(nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, 2)))]
+    ['0', '2']
     """
     _check_module(model)
     skip = (skip,) if isinstance(skip, str) else tuple(skip)
@@ -69,6 +90,18 @@ def kernels(layer: nn.Module) -> Iterator[Tensor]:
 
     A convolution in g groups is g kernels side by side; a transposed convolution stores (in, out, …); attention
     stacks the query, key and value projections in one matrix.
+
+    Parameters
+    ----------
+    layer : nn.Module
+        A dense, convolution or attention layer.
+
+    Examples
+    --------
+    >>> from torch import nn
+    >>> from talweg.initializers import kernels
+    >>> [tuple(kernel.shape) for kernel in kernels(nn.Conv2d(4, 6, 3, groups=2))]
+    [(3, 2, 3, 3), (3, 2, 3, 3)]
     """
     if isinstance(layer, nn.MultiheadAttention):
         separate = (layer.q_proj_weight, layer.k_proj_weight, layer.v_proj_weight)
@@ -77,7 +110,12 @@ def kernels(layer: nn.Module) -> Iterator[Tensor]:
         pieces = layer.weight.chunk(layer.groups) if layer.groups > 1 else (layer.weight,)
         yield from (piece.transpose(0, 1) if layer.transposed else piece for piece in pieces)
     else:
-        yield layer.weight
+        yield weight_of(layer)
+
+
+def weight_of(layer: nn.Module) -> Tensor:
+    """A layer's `weight`; PyTorch annotates the attributes of modules as tensors or modules."""
+    return cast(Tensor, layer.weight)
 
 
 def biases(layer: nn.Module) -> Iterator[Tensor]:
@@ -120,7 +158,7 @@ def check_writable(name: str, layer: nn.Module) -> None:
             raise ValueError(f"layer {name!r} is lazy: its shape is unknown until the model has seen one batch.")
     if parametrize.is_parametrized(layer):
         raise ValueError(
-            f"layer {name!r} has a parametrization ({', '.join(layer.parametrizations)}), which recomputes its weights: "
+            f"layer {name!r} has a parametrization ({', '.join(cast(nn.ModuleDict, layer.parametrizations))}), which recomputes its weights: "
             "initialize the model before registering it, or name the layer in skip."
         )
     for own in _OWN:

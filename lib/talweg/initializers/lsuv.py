@@ -15,6 +15,7 @@ from talweg.initializers.layers import (
     kernels,
     restored_on_error,
     weight_layers,
+    weight_of,
 )
 from talweg.initializers.orthogonal import orthogonal_
 
@@ -23,17 +24,44 @@ from talweg.initializers.orthogonal import orthogonal_
 def lsuv_(
     model: nn.Module, data: Tensor, *, tolerance: float = 0.01, attempts: int = 10, generator: Generator | None = None
 ) -> nn.Module:
-    """Layer-sequential unit variance (Mishkin & Matas 2016, arXiv:1511.06422): every layer's output has variance 1.
+    """Layer-sequential unit variance: every layer's output has variance 1 on data.
 
-    Weights start orthogonal, biases at zero. Then, in the order in which the layers are run on `data` (one batch, in
-    eval mode), each weight is divided by the standard deviation of its layer's output until |Var - 1| < `tolerance`,
-    at most `attempts` times. A layer's output is linear in its weight, so one division is enough but for rounding, and
-    one forward pass serves the whole net. A layer that is run twice, or two that share a weight, are scaled the first
-    time. In attention it is the output projection that is scaled. A weight tied to an embedding stays.
+    Weights start orthogonal, biases at zero. Then, in the order in which the layers are run on `data` (in eval mode),
+    each weight is divided by the standard deviation of its layer's output until |Var - 1| < `tolerance`. A layer's
+    output is linear in its weight, so one division is enough but for rounding, and one forward pass serves the whole
+    net. A layer that is run twice, or two that share a weight, are scaled the first time. In attention it is the
+    output projection that is scaled. A weight tied to an embedding stays.
 
-    data: floating-point inputs, or integers for a model that begins with an embedding. ValueError: data that is empty
-    or not finite; a layer whose output does not vary (dead units before it), or that the forward pass does not run. The
-    model is then left as it was.
+    Parameters
+    ----------
+    model : nn.Module
+    data : (N, …)
+        One batch of floating-point inputs, or of integers for a model that begins with an embedding.
+    tolerance : float
+    attempts : int
+        How often a layer is divided at most.
+    generator : torch.Generator, optional
+        Makes the draw repeatable.
+
+    Raises
+    ------
+    ValueError
+        For data that are empty or not finite; for a layer whose output does not vary (dead units before it), or that
+        the forward pass does not run. The model is then left as it was.
+
+    References
+    ----------
+    Mishkin & Matas 2016, arXiv:1511.06422.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from torch import nn
+    >>> from talweg.initializers import lsuv_
+    >>> x = torch.randn(256, 10)
+    >>> model = lsuv_(nn.Sequential(nn.Linear(10, 20), nn.ReLU(), nn.Linear(20, 5)), x)
+    >>> print(f"{model(x).var().item():.1f}")
+    1.0
     """
     _check_data(data, model)
     tied = {id(module.weight) for module in model.modules() if isinstance(module, EMBEDDINGS)}
@@ -77,7 +105,7 @@ def _run_scaling(model: nn.Module, data: Tensor, layers: list[Layer], tolerance:
 
 def _scaled_weight(layer: nn.Module) -> Tensor:
     """The weight in which the layer's output is linear."""
-    return layer.out_proj.weight if isinstance(layer, nn.MultiheadAttention) else layer.weight
+    return layer.out_proj.weight if isinstance(layer, nn.MultiheadAttention) else weight_of(layer)
 
 
 def _to_unit_variance(

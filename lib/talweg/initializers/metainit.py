@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import functools
+import operator
+from collections.abc import Callable, Iterable, Sequence
 
 import torch
 from torch import Generator, Tensor, nn
@@ -24,9 +26,15 @@ def quotient(loss: Tensor, parameters: Sequence[Tensor], eps: float = 1e-5) -> T
     refuse_fused(loss)
     gradients = _gradients(loss, parameters, create_graph=True)
     # H g is the gradient of ½‖g‖²
-    products = _gradients(sum(g.square().sum() / 2 for g in gradients), parameters, create_graph=True)
-    total = sum(quotient_terms(g, h, eps).sum() for g, h in zip(gradients, products, strict=True))
+    half_square = _sum(g.square().sum() / 2 for g in gradients)
+    products = _gradients(half_square, parameters, create_graph=True)
+    total = _sum(quotient_terms(g, h, eps).sum() for g, h in zip(gradients, products, strict=True))
     return total / sum(p.numel() for p in parameters)
+
+
+def _sum(tensors: Iterable[Tensor]) -> Tensor:
+    """Of at least one tensor, from the first to the last."""
+    return functools.reduce(operator.add, tensors)
 
 
 def _gradients(value: Tensor, parameters: Sequence[Tensor], create_graph: bool = False) -> Sequence[Tensor]:
@@ -43,7 +51,27 @@ def quotient_terms(g: Tensor, hg: Tensor, eps: float) -> Tensor:
 
 
 def gaussian_batch(shape: Sequence[int], classes: int) -> Callable[[Generator | None], Batch]:
-    """The paper's data-free batches: inputs from N(0, 1) of this shape (batch first), labels drawn at random."""
+    """MetaInit's batches without data: inputs from N(0, 1), labels drawn at random.
+
+    Parameters
+    ----------
+    shape : sizes
+        Of the inputs, the batch first.
+    classes : int
+
+    Returns
+    -------
+    function
+        Of a generator or None, which gives inputs of this shape and their labels (N,).
+
+    Examples
+    --------
+    >>> import torch
+    >>> from talweg.initializers import gaussian_batch
+    >>> x, y = gaussian_batch((32, 1, 8, 8), classes=10)(torch.Generator().manual_seed(0))
+    >>> x.shape, y.shape
+    (torch.Size([32, 1, 8, 8]), torch.Size([32]))
+    """
 
     def draw(generator: Generator | None) -> Batch:
         device = generator.device if generator is not None else None
@@ -65,16 +93,54 @@ def metainit_(
     eps: float = 1e-5,
     generator: Generator | None = None,
 ) -> Tensor:
-    """MetaInit (Dauphin & Schoenholz, NeurIPS 2019): minimise the gradient quotient over the norms of the weights.
+    """MetaInit: minimise the gradient quotient over the norms of the weights.
 
     Each step moves the norm of every weight (of two or more dimensions) by signed gradient descent with momentum; the
-    directions of the weights stay as they were drawn. `batch`: inputs and targets to use in every step, or a function
-    of the generator that draws new ones, such as `gaussian_batch(shape, classes)`, which needs no data. `start`: the
-    method that draws the weights, None to keep those there are. A norm shrinks at most tenfold in a step.
+    directions of the weights stay as they were drawn. A norm shrinks at most tenfold in a step. The model is used in
+    eval mode and left in the mode it was in.
 
-    Returns the gradient quotient before each step and after the last, shape (steps + 1,). ValueError if it is not
-    finite, or the loss is not one number or does not depend on the trainable parameters; the weights are then left as
-    they were. The model is used in eval mode and left in the mode it was in.
+    Parameters
+    ----------
+    model : nn.Module
+    loss : function
+        Of the model's output and the targets.
+    batch : pair or function
+        Inputs and targets to use in every step, or a function of the generator that draws new ones, such as
+        `gaussian_batch(shape, classes)`, which needs no data.
+    start : str, optional
+        The method that draws the weights; None keeps those there are.
+    steps : int
+    lr : float
+        By how much a norm moves in the first step.
+    momentum : float
+    eps : float
+        ε of the gradient quotient (see `diagnostics.gradient_quotient`).
+    generator : torch.Generator, optional
+        Makes the draws of weights and batches repeatable.
+
+    Returns
+    -------
+    Tensor
+        The gradient quotient before each step and after the last, (steps + 1,).
+
+    Raises
+    ------
+    ValueError
+        If the quotient is not finite, or the loss is not one number or does not depend on the trainable parameters.
+        The weights are then left as they were.
+
+    References
+    ----------
+    Dauphin & Schoenholz, NeurIPS 2019.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from torch import nn
+    >>> from talweg.initializers import gaussian_batch, metainit_
+    >>> model = nn.Sequential(nn.Linear(8, 16), nn.Tanh(), nn.Linear(16, 4))
+    >>> metainit_(model, nn.functional.cross_entropy, gaussian_batch((32, 8), classes=4), steps=3).shape
+    torch.Size([4])
     """
     draw = batch if callable(batch) else lambda generator: batch
     with torch.enable_grad(), restored_on_error(model), in_eval_mode(model):

@@ -22,8 +22,8 @@ from torch import Generator, nn
 
 from talweg.arguments import one_of, positive_int
 from talweg.initializers.gains import number
-from talweg.initializers.independent import normal_
 from talweg.initializers.layers import weight_layers
+from talweg.initializers.plain import normal_
 
 
 @torch.no_grad()
@@ -35,11 +35,39 @@ def mup_(
     zero_output: bool = False,
     generator: Generator | None = None,
 ) -> nn.Module:
-    """µP's initialization of an MLP: std gain/√fan_in, for the output 1/√(fan_in·m); biases zero.
+    """µP's initialization of an MLP: std gain/√fan_in, for the output layer 1/√(fan_in·m); biases zero.
 
-    `base_width`: the hidden width at which learning rates were tuned (or one for each hidden layer).
-    `zero_output=True` starts the output layer at zero, as the paper recommends: at finite width the
-    random output is noise that differs between widths. Train with `mup_groups`. ValueError for anything but an MLP.
+    Train with `mup_groups`.
+
+    Parameters
+    ----------
+    model : nn.Module
+    base_width : int or one for each hidden layer
+        The hidden width at which learning rates were tuned.
+    gain : float or str
+        A number, or the name of the activation that follows (see `gain_of`).
+    zero_output : bool
+        Start the output layer at zero, as the paper recommends: at finite width the random output is noise that
+        differs between widths.
+    generator : torch.Generator, optional
+        Makes the draw repeatable.
+
+    Raises
+    ------
+    ValueError
+        For anything but an MLP, and for widths that do not fit it.
+
+    References
+    ----------
+    Yang et al. 2022, arXiv:2203.03466, Table 3.
+
+    Examples
+    --------
+    >>> from torch import nn
+    >>> from talweg.initializers import mup_
+    >>> model = mup_(nn.Sequential(nn.Linear(4, 256), nn.ReLU(), nn.Linear(256, 2)), base_width=64, zero_output=True)
+    >>> model[2].weight.abs().max().item()
+    0.0
     """
     layers, widening = _mlp(model, base_width)
     for layer, (m_in, _) in zip(layers, widening, strict=True):
@@ -54,8 +82,36 @@ def mup_(
 def mup_groups(model: nn.Module, lr: float, base_width: int | Sequence[int], *, optimizer: str = "adam") -> list[dict]:
     """µP's learning rates of an MLP, as parameter groups for an optimizer: `Adam(mup_groups(model, 1e-2, 64))`.
 
-    `lr`: the learning rate tuned at `base_width`. `optimizer`: "adam" (and all that divide by the gradient's own
-    size) or "sgd". Each group has "params", "lr" and "name". ValueError for anything but an MLP.
+    Parameters
+    ----------
+    model : nn.Module
+    lr : float
+        The learning rate tuned at `base_width`.
+    base_width : int or one for each hidden layer
+    optimizer : {"adam", "sgd"}
+        "adam" stands for all that divide by the gradient's own size.
+
+    Returns
+    -------
+    list of dict
+        One group for each weight and bias, with "params", "lr" and "name".
+
+    Raises
+    ------
+    ValueError
+        For anything but an MLP, another optimizer, or a learning rate that is not positive and finite.
+
+    References
+    ----------
+    Yang et al. 2022, arXiv:2203.03466, Table 3.
+
+    Examples
+    --------
+    >>> from torch import nn
+    >>> from talweg.initializers import mup_groups
+    >>> model = nn.Sequential(nn.Linear(4, 256), nn.ReLU(), nn.Linear(256, 2))
+    >>> {group["name"]: group["lr"] for group in mup_groups(model, 0.01, base_width=64)}
+    {'weight 0': 0.01, 'bias 0': 0.01, 'weight 1': 0.0025, 'bias 1': 0.01}
     """
     one_of("optimizer", optimizer, ("adam", "sgd"))
     if not (math.isfinite(lr) and lr > 0):
@@ -74,10 +130,10 @@ def mup_groups(model: nn.Module, lr: float, base_width: int | Sequence[int], *, 
 
 def _mlp(model: nn.Module, base_width: int | Sequence[int]) -> tuple[list[nn.Linear], list[tuple[float, float]]]:
     """The dense layers of an MLP, and how many times wider than the base each one's input and output are."""
-    layers = [layer for _, layer in weight_layers(model)]
-    chained = all(a.out_features == b.in_features for a, b in zip(layers, layers[1:], strict=False) if _dense(a, b))
+    layers = [layer for _, layer in weight_layers(model) if isinstance(layer, nn.Linear)]
+    chained = all(a.out_features == b.in_features for a, b in zip(layers, layers[1:], strict=False))
     owned = {id(p) for layer in layers for p in layer.parameters()}
-    if len(layers) < 2 or not _dense(*layers) or not chained or any(id(p) not in owned for p in model.parameters()):
+    if len(layers) < 2 or not chained or any(id(p) not in owned for p in model.parameters()):
         raise ValueError(
             "model must be an MLP for µP here: dense layers in a row, at least one of them hidden, no other parameters."
         )
@@ -89,7 +145,3 @@ def _mlp(model: nn.Module, base_width: int | Sequence[int]) -> tuple[list[nn.Lin
         )
     wider = [1.0, *(width / positive_int("base_width", base) for width, base in zip(hidden, bases, strict=True)), 1.0]
     return layers, list(zip(wider, wider[1:], strict=False))
-
-
-def _dense(*layers: nn.Module) -> bool:
-    return all(isinstance(layer, nn.Linear) for layer in layers)

@@ -13,10 +13,26 @@ from talweg.initializers.orthogonal import factored_dtype
 
 @torch.no_grad()
 def singular_values(weight: Tensor) -> Tensor:
-    """The singular values of a weight read as a matrix (out, in · receptive field), largest first; min(out, in) of them.
+    """The singular values of a weight read as a matrix (out, in · receptive field), largest first.
 
-    Half precision is decomposed in float32, because LAPACK knows no other. ValueError below two dimensions or for values
-    that are not finite.
+    Half precision is decomposed in float32, because LAPACK knows no other.
+
+    Returns
+    -------
+    Tensor
+        (min(out, in · receptive field),).
+
+    Raises
+    ------
+    ValueError
+        Below two dimensions, or for values that are not finite.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from talweg.initializers import diagnostics
+    >>> diagnostics.singular_values(torch.tensor([[3.0, 0.0], [0.0, -4.0]])).round(decimals=3)
+    tensor([4., 3.])
     """
     matrix = checked_matrix(weight).detach().flatten(1)
     if not matrix.isfinite().all():
@@ -25,7 +41,15 @@ def singular_values(weight: Tensor) -> Tensor:
 
 
 def spectral_norm(weight: Tensor) -> float:
-    """The largest singular value ‖W‖₂: the most by which W can stretch a vector."""
+    """The largest singular value ‖W‖₂: the most by which W can stretch a vector.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from talweg.initializers import diagnostics
+    >>> round(diagnostics.spectral_norm(torch.tensor([[3.0, 0.0], [0.0, -4.0]])), 3)
+    4.0
+    """
     return singular_values(weight)[0].item()
 
 
@@ -33,6 +57,13 @@ def condition_number(weight: Tensor) -> float:
     """σ_max/σ_min, ∞ for a matrix of deficient rank.
 
     Compare medians or logarithms: for square Gaussian matrices its mean is infinite (Edelman 1988).
+
+    Examples
+    --------
+    >>> import torch
+    >>> from talweg.initializers import diagnostics
+    >>> round(diagnostics.condition_number(torch.tensor([[2.0, 0.0], [0.0, -4.0]])), 3)
+    2.0
     """
     sigma = singular_values(weight)
     return (sigma[0] / sigma[-1]).item() if sigma[-1] > 0 else math.inf
@@ -41,17 +72,43 @@ def condition_number(weight: Tensor) -> float:
 def nuclear_to_spectral_ratio(weight: Tensor) -> float:
     """Σσ/σ_max: how many directions as strong as the strongest the spectrum amounts to. Between 1 and the rank.
 
-    Never above `entropy_effective_rank`, with which it is often confused; equal if all non-zero σ are equal.
-    ValueError for a zero matrix.
+    It is never above `entropy_effective_rank`, with which it is often confused; they are equal if all non-zero σ are
+    equal.
+
+    Raises
+    ------
+    ValueError
+        For a zero matrix.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from talweg.initializers import diagnostics
+    >>> round(diagnostics.nuclear_to_spectral_ratio(torch.diag(torch.tensor([4.0, 2.0, 2.0]))), 3)
+    2.0
     """
     sigma = _nonzero(singular_values(weight))
     return (sigma.sum() / sigma[0]).item()
 
 
 def entropy_effective_rank(weight: Tensor) -> float:
-    """exp(-Σ p log p) with p = σ/Σσ (Roy & Vetterli 2007, "The effective rank", EUSIPCO). Between 1 and the rank.
+    """exp(-Σ p log p) with p = σ/Σσ. Between 1 and the rank.
 
-    ValueError for a zero matrix.
+    Raises
+    ------
+    ValueError
+        For a zero matrix.
+
+    References
+    ----------
+    Roy & Vetterli 2007, "The effective rank", EUSIPCO.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from talweg.initializers import diagnostics
+    >>> print(f"{diagnostics.entropy_effective_rank(torch.diag(torch.tensor([4.0, 2.0, 2.0]))):.3f}")  # √8
+    2.828
     """
     sigma = _nonzero(singular_values(weight))
     p = sigma / sigma.sum()
@@ -61,7 +118,22 @@ def entropy_effective_rank(weight: Tensor) -> float:
 def marchenko_pastur_edges(rows: int, columns: int, variance: float) -> tuple[float, float]:
     """Where the squared singular values of a large matrix of independent entries of this variance begin and end.
 
-    variance·(√max ∓ √min)² of (rows, columns) (Marchenko & Pastur 1967). A square matrix reaches down to 0.
+    variance·(√max ∓ √min)² of (rows, columns). A square matrix reaches down to 0.
+
+    Raises
+    ------
+    ValueError
+        For sizes below 1, or a variance that is not positive and finite.
+
+    References
+    ----------
+    Marchenko & Pastur 1967.
+
+    Examples
+    --------
+    >>> from talweg.initializers import diagnostics
+    >>> diagnostics.marchenko_pastur_edges(100, 400, 1 / 400)
+    (0.25, 2.25)
     """
     _check_law(rows, columns, variance)
     short, long = sorted((rows, columns))
@@ -69,10 +141,33 @@ def marchenko_pastur_edges(rows: int, columns: int, variance: float) -> tuple[fl
 
 
 def marchenko_pastur_density(squared: Tensor, rows: int, columns: int, variance: float) -> Tensor:
-    """The Marchenko–Pastur density of the min(rows, columns) squared singular values λ = σ², at the points `squared`.
+    """The Marchenko–Pastur density of the min(rows, columns) squared singular values λ = σ².
 
     √((λ₊ - λ)(λ - λ₋))/(2π·variance·min·λ) between the edges, 0 outside; it integrates to 1. For W with entries of
     variance 1/fan_in this is the law of the eigenvalues of W Wᵀ (or Wᵀ W, whichever is smaller).
+
+    Parameters
+    ----------
+    squared : Tensor
+        The points λ, of any shape.
+    rows, columns : int
+    variance : float
+
+    Raises
+    ------
+    ValueError
+        For sizes below 1, or a variance that is not positive and finite.
+
+    References
+    ----------
+    Marchenko & Pastur 1967.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from talweg.initializers import diagnostics
+    >>> diagnostics.marchenko_pastur_density(torch.tensor([0.1, 1.0, 3.0]), 100, 400, 1 / 400)
+    tensor([0.0000, 0.6164, 0.0000])
     """
     low, high = marchenko_pastur_edges(rows, columns, variance)
     squared = torch.as_tensor(squared, dtype=torch.get_default_dtype()) if not isinstance(squared, Tensor) else squared

@@ -1,7 +1,7 @@
 """Figures of the chapters: labels in the reader's language, colours for all eyes, the same bytes each time.
 
-With Matplotlib: `curves`, `paths`, `contour`, `spectrum`, `intervals`, `differences`, `diagram`, `barcode` draw a figure, which a
-notebook shows, and return None. With plotly: `surface` returns a figure to turn and zoom.
+With Matplotlib: `curves`, `paths`, `contour`, `spectrum`, `intervals`, `differences`, `diagram`, `barcode` draw a figure,
+which a notebook shows, and return None. With plotly: `surface` returns a figure to turn and zoom.
 """
 
 from __future__ import annotations

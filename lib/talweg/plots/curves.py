@@ -31,11 +31,35 @@ def curves(
 ) -> None:
     """Draw histories against the step, the epoch, or `x`.
 
-    series: a run, a list of runs (one colour), a tensor (T,) or (T, K) (K thin curves of one colour), or a dict
-    legend label → any of these. y: which history of a run. x: another history, or abscissae (T,); default 0, 1, 2, …
-    log: the logarithmic axes: "x", "y", "xy" or None; on these, values that are not positive are left out.
-    band: draw each group of K ≥ 2 curves as its mean with the 95 % t-interval of the mean (half-transparent).
-    xlabel, ylabel: keys or words that replace those of x and y. A dict value may be a pair (abscissae, values).
+    Parameters
+    ----------
+    series : run, list of runs, tensor or dict
+        A run, a list of runs (one colour), a tensor (T,) or (T, K) (K thin curves of one colour), or a dict legend
+        label → any of these, or → a pair (abscissae, values).
+    y : str
+        Which history of a run.
+    x : str or (T,), optional
+        Another history, or abscissae; by default 0, 1, 2, …
+    log : {"x", "y", "xy"}, optional
+        The logarithmic axes; on these, values that are not positive are left out.
+    band : bool
+        Draw each group of K ≥ 2 curves as its mean with the 95 % t-interval of the mean (half-transparent).
+    xlabel, ylabel : str, optional
+        Keys or words that replace those of x and y.
+
+    Raises
+    ------
+    ValueError
+        For no curve, or shapes that do not fit.
+
+    Examples
+    --------
+    >>> from matplotlib import pyplot
+    >>> from talweg import plots
+    >>> plots.curves({"SGD": [4.0, 2.0, 1.0], "Adam": [4.0, 1.0, 0.5]})
+    >>> pyplot.gca().get_yscale(), len(pyplot.gca().lines)
+    ('log', 2)
+    >>> pyplot.close()
     """
     check_log(log)
     groups = series if isinstance(series, Mapping) else {None: series}
@@ -59,7 +83,7 @@ def _draw_group(axes: Axes, i: int, key: Any, members: list, y: str, x: Any) -> 
     for member in members:
         abscissae, values = _points(member, y, x)
         several = values.ndim == 2 and values.shape[1] > 1 or len(members) > 1
-        thin = {"linewidth": 0.8, "alpha": 0.6} if several else {}
+        thin: dict[str, Any] = {"linewidth": 0.8, "alpha": 0.6} if several else {}
         lines = axes.plot(abscissae, values, color=color, linestyle=style, **thin)
         lines[0].set_label(name or "_nolegend_")
         name = None  # one entry in the legend for the whole group

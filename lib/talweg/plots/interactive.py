@@ -33,14 +33,39 @@ def surface(
 ) -> Figure:
     """A surface that readers turn, as a plotly figure of 4 significant digits, without a template.
 
-    path: points (T, 2) on the surface (their height is interpolated) or (T, 3). log: logarithmic z axis, values that
-    are not positive left out. labels, z: keys or words for the axes. alt: text alternative, kept in `layout.meta`;
-    default: the extent and the lowest and highest point. Values that are not finite are holes.
+    Values that are not finite are holes.
+
+    Parameters
+    ----------
+    surface : Surface
+    path : (T, 2) or (T, 3), optional
+        Points on the surface; their height is interpolated where it is not given.
+    log : bool
+        A logarithmic z axis; values that are not positive are left out.
+    labels : two of str
+    z : str
+        Keys or words for the axes.
+    alt : str, optional
+        The text alternative, kept in `layout.meta`; by default the extent and the lowest and highest point.
+
+    Raises
+    ------
+    ValueError
+        For a path of another shape.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from talweg import plots
+    >>> from talweg.landscape import Surface
+    >>> figure = plots.surface(Surface(torch.arange(3.0), torch.arange(2.0), torch.ones(2, 3)), alt="A flat surface.")
+    >>> figure.layout.meta["alt"]
+    'A flat surface.'
     """
     from plotly import graph_objects as go
 
     _store_json_only()
-    words = tuple(map(label, (*labels, z)))
+    words = label(labels[0]), label(labels[1]), label(z)
     figure = go.Figure(layout=go.Layout(template=go.layout.Template(), **_layout(surface, words, log, alt)))
     hover = (
         "".join(f"{word}: %{{{axis}:.4~g}}<br>" for word, axis in zip(words, "xyz", strict=True)) + "<extra></extra>"

@@ -30,9 +30,36 @@ def paths(
 ) -> None:
     """Draw contour lines of an objective of two variables with trajectories on them, from ○ to ×.
 
-    runs: a run, a trajectory (T, 2) or several at once (T, K, 2), or a dict legend label → any of these. window:
-    ((x0, x1), (y0, y1)); default: what the trajectories cover, with a margin. levels: number of contour lines, at
-    equal shares of the area. Points that are not finite end a path.
+    Points that are not finite end a path.
+
+    Parameters
+    ----------
+    f : Objective
+        Of two variables.
+    runs : run, (T, 2), (T, K, 2) or dict
+        A run, a trajectory or several at once, or a dict legend label → any of these.
+    window : ((x0, x1), (y0, y1)), optional
+        By default what the trajectories cover, with a margin.
+    levels : int
+        The number of contour lines, at equal shares of the area.
+    labels : two of str
+        Keys or words for the axes.
+
+    Raises
+    ------
+    ValueError
+        For an objective of another number of variables, a run without a trajectory, or a window without area.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from matplotlib import pyplot
+    >>> from talweg import plots, surfaces
+    >>> f = surfaces.Quadratic(torch.diag(torch.tensor([1.0, 4.0])))
+    >>> plots.paths(f, torch.tensor([[2.0, 1.0], [1.0, 0.5], [0.5, 0.2]]), window=((-3, 3), (-2, 2)))
+    >>> pyplot.gca().get_xlim() == (-3, 3)
+    True
+    >>> pyplot.close()
     """
     if f.dim != 2:
         raise ValueError(f"paths draws objectives of 2 variables, f has {f.dim}")
@@ -60,7 +87,34 @@ def contour(
 ) -> None:
     """Draw a surface as filled contours with a colour scale; values that are not finite are holes.
 
-    path: positions (T, 2) in the surface's coordinates, drawn from ○ to ×. log: colours follow the logarithm of z > 0.
+    Parameters
+    ----------
+    surface : Surface
+    path : run or (T, 2), optional
+        Positions in the surface's coordinates, drawn from ○ to ×.
+    levels : int
+    log : bool
+        Colours follow the logarithm of z > 0.
+    labels : two of str
+    z : str
+        Keys or words for the axes and the colour scale.
+
+    Raises
+    ------
+    ValueError
+        For a surface without finite values, or with values that are not positive and log=True.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from matplotlib import pyplot
+    >>> from talweg import plots
+    >>> from talweg.landscape import Surface
+    >>> x = torch.linspace(-1, 1, 5)
+    >>> plots.contour(Surface(x, x, x**2 + x[:, None] ** 2))
+    >>> len(pyplot.gcf().axes)  # the map and its colour scale
+    2
+    >>> pyplot.close()
     """
     from matplotlib import colors, ticker
 
@@ -68,7 +122,9 @@ def contour(
     if surface.nonfinite == values.numel() or (log and not values.nan_to_num(1.0).min() > 0):
         raise ValueError("surface must have finite values to draw, and positive ones for log=True")
     with drawing(square=True) as (figure, axes):
-        kind = {"norm": colors.LogNorm(), "levels": _log_levels(values, levels)} if log else {"levels": levels}
+        kind: dict[str, Any] = (
+            {"norm": colors.LogNorm(), "levels": _log_levels(values, levels)} if log else {"levels": levels}
+        )
         filled = axes.contourf(surface.x.cpu(), surface.y.cpu(), values, cmap="cividis", **kind)
         bar = figure.colorbar(filled, label=label(z))
         if log:
@@ -118,7 +174,9 @@ def _grid(f: Objective, window: Window) -> Surface:
     half = torch.tensor([(x1 - x0) / 2, (y1 - y0) / 2], dtype=torch.float64)
     if not (half > 0).all():
         raise ValueError(f"window must be ((x0, x1), (y0, y1)) with x0 < x1 and y0 < y1, got {window}")
-    flat = plane(f, center, [1.0, 0.0], [0.0, 1.0], span=tuple(half.tolist()), resolution=RESOLUTION)
+    flat = plane(
+        f, center, *torch.eye(2, dtype=torch.float64), span=(float(half[0]), float(half[1])), resolution=RESOLUTION
+    )
     return Surface(flat.x + center[0], flat.y + center[1], flat.z)
 
 

@@ -29,9 +29,31 @@ def intervals(
 ) -> None:
     """Draw mean ± 95 % t-interval of the samples at each x, and the theory's curve if there is one.
 
-    x: (m,). samples: (m, n) with n ≥ 2 repetitions, or a dict legend label → (m, n). theory: a function of x, or its
-    values (m,). log: "x", "y", "xy" or None. xlabel, ylabel: keys or words. ValueError for shapes that do not fit and
-    for samples that are not finite (a mean without them would mislead).
+    Parameters
+    ----------
+    x : (m,)
+    samples : (m, n) or dict
+        With n ≥ 2 repetitions, or a dict legend label → (m, n).
+    theory : function or (m,), optional
+        A function of x, or its values.
+    log : {"x", "y", "xy"}, optional
+        The logarithmic axes.
+    xlabel, ylabel : str
+        Keys or words.
+
+    Raises
+    ------
+    ValueError
+        For shapes that do not fit, and for samples that are not finite (a mean without them would mislead).
+
+    Examples
+    --------
+    >>> from matplotlib import pyplot
+    >>> from talweg import plots
+    >>> plots.intervals([1.0, 2.0], [[0.9, 1.1], [3.8, 4.2]], theory=lambda x: x**2)
+    >>> [text.get_text() for text in pyplot.gca().get_legend().get_texts()]
+    ['Theory', 'Measured']
+    >>> pyplot.close()
     """
     check_log(log)
     x = torch.as_tensor(x).detach().double().cpu()
@@ -74,10 +96,28 @@ def _theory(x: Tensor, theory: Callable[[Tensor], Tensor] | Tensor, log: str | N
 
 
 def differences(found: Mapping[str, Mapping[str, float]], *, xlabel: str = "difference") -> None:
-    """Draw the interval of each difference as a horizontal line, beside zero: open where it holds zero, filled where not.
+    """Draw the interval of each difference as a line beside zero: open where it holds zero, filled where not.
 
-    found: name → "mean", "low", "high", from top to bottom. xlabel: key or words. ValueError: nothing to draw, or an
-    interval that does not hold its mean.
+    Parameters
+    ----------
+    found : dict
+        Name → "mean", "low", "high", from top to bottom.
+    xlabel : str
+        Key or words.
+
+    Raises
+    ------
+    ValueError
+        For nothing to draw, or an interval that does not hold its mean.
+
+    Examples
+    --------
+    >>> from matplotlib import pyplot
+    >>> from talweg import plots
+    >>> plots.differences({"Adam - SGD": {"mean": 0.2, "low": 0.1, "high": 0.3}})
+    >>> [tick.get_text() for tick in pyplot.gca().get_yticklabels()]
+    ['Adam - SGD']
+    >>> pyplot.close()
     """
     rows = {name: [row[key] for key in ("low", "mean", "high")] for name, row in found.items()}
     for name, row in rows.items():
@@ -102,8 +142,28 @@ def differences(found: Mapping[str, Mapping[str, float]], *, xlabel: str = "diff
 def spectrum(values: Any, log: str | None = None, *, ylabel: str = "eigenvalue") -> None:
     """Draw eigenvalues (or singular values) in falling order against their index 1, 2, …
 
-    values: (P,), or a dict legend label → (P,). log: "x", "y", "xy" or None; a logarithmic y axis leaves out values
-    that are not positive. ylabel: key or words.
+    Parameters
+    ----------
+    values : (P,) or dict
+        A vector, or a dict legend label → vector.
+    log : {"x", "y", "xy"}, optional
+        The logarithmic axes; a logarithmic y axis leaves out values that are not positive.
+    ylabel : str
+        Key or words.
+
+    Raises
+    ------
+    ValueError
+        For values that are not a vector of finite numbers.
+
+    Examples
+    --------
+    >>> from matplotlib import pyplot
+    >>> from talweg import plots
+    >>> plots.spectrum([1.0, 3.0, 2.0])
+    >>> pyplot.gca().lines[0].get_ydata().tolist()
+    [3.0, 2.0, 1.0]
+    >>> pyplot.close()
     """
     check_log(log)
     groups = values if isinstance(values, Mapping) else {None: values}
@@ -122,7 +182,7 @@ def spectrum(values: Any, log: str | None = None, *, ylabel: str = "eigenvalue")
         if not log or "y" not in log:
             axes.axhline(0, color="#999999", linewidth=0.8, zorder=0)
         if not log or "x" not in log:
-            axes.xaxis.get_major_locator().set_params(integer=True)
+            axes.xaxis.get_major_locator().set_params(integer=True)  # pyright: ignore[reportCallIssue]  # a MaxNLocator
         axes.set_xlabel(label("index"))
         axes.set_ylabel(label(ylabel))
         if None not in groups:

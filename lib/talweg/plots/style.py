@@ -6,8 +6,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import numpy
+from cycler import cycler
 from matplotlib import font_manager, pyplot, rc_context, ticker
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -25,7 +27,7 @@ PALETTE = 32  # colours of a PNG: a dozen lines with the shades of their edges
 
 _FONT = Path(__file__).parents[1] / "fonts" / "TalwegSansSC-Regular.otf"
 
-STYLE = {
+STYLE: dict[Any, Any] = {
     # Matplotlib takes the whole of a string with $…$ from the first family, so it must have Latin and Chinese.
     "font.family": ["Talweg Sans SC", "DejaVu Sans"],
     "font.size": 10.5,
@@ -36,7 +38,7 @@ STYLE = {
     "mathtext.cal": "DejaVu Sans:italic",
     "mathtext.fallback": "stixsans",
     "text.hinting": "none",
-    "axes.prop_cycle": pyplot.cycler(color=COLORS),
+    "axes.prop_cycle": cycler(color=COLORS),
     "axes.spines.top": False,
     "axes.spines.right": False,
     "axes.edgecolor": "#444444",
@@ -64,6 +66,21 @@ def drawing(*, square: bool = False) -> Iterator[tuple[Figure, Axes]]:
     """A new figure in the book's style; finished, and left to the notebook to show, at the end of the block.
 
     If the block fails, no half-drawn figure stays behind.
+
+    Parameters
+    ----------
+    square : bool
+        For maps, on which both axes are of one kind.
+
+    Examples
+    --------
+    >>> from matplotlib import pyplot
+    >>> from talweg.plots.style import COLORS, drawing
+    >>> with drawing() as (figure, axes):
+    ...     lines = axes.plot([0, 1], [0, 1])
+    >>> lines[0].get_color() == COLORS[0]
+    True
+    >>> pyplot.close(figure)
     """
     _register_font()
     pyplot.draw_if_interactive()  # loads the backend here: loaded inside, rc_context would undo its interactive mode
@@ -109,7 +126,19 @@ class _Canvas(FigureCanvasAgg):
 
 
 def format_axis(axes: Axes) -> None:
-    """Write the tick labels of both axes with the edition's decimal mark."""
+    """Write the tick labels of both axes with the edition's decimal mark.
+
+    Examples
+    --------
+    >>> from matplotlib.figure import Figure
+    >>> from talweg.plots.style import format_axis
+    >>> axes = Figure().subplots()
+    >>> axes.set_xlim(0.0, 0.5)
+    (0.0, 0.5)
+    >>> format_axis(axes)
+    >>> axes.xaxis.get_major_formatter().format_data_short(0.25)
+    '0.250'
+    """
     for axis in (axes.xaxis, axes.yaxis):
         for which in ("major", "minor"):
             formatter = getattr(axis, f"get_{which}_formatter")()

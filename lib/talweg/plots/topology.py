@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import torch
 from matplotlib.axes import Axes
 from torch import Tensor
 
 from talweg.i18n import gettext
 from talweg.plots.style import COLORS, GREY, drawing
-from talweg.topology import Diagram
+from talweg.topology import TENSORS, Diagram
 from talweg.topology import barcode as bars_of
 
 __all__ = ["barcode", "diagram"]
@@ -20,6 +22,23 @@ def diagram(diagram: Diagram) -> None:
     """Draw birth against death: components ○, holes □; infinite deaths on a dashed line above all others.
 
     Persistence is the height above the diagonal.
+
+    Parameters
+    ----------
+    diagram : Diagram
+        With at least one bar; else ValueError.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from matplotlib import pyplot
+    >>> from talweg import plots, topology
+    >>> from talweg.landscape import Surface
+    >>> surface = Surface(torch.arange(3.0), torch.arange(1.0), torch.tensor([[0.0, 3.0, 1.0]]))
+    >>> plots.diagram(topology.persistence(surface))
+    >>> pyplot.gca().lines[-1].get_xdata().tolist()  # two valleys
+    [0.0, 1.0]
+    >>> pyplot.close()
     """
     low, high = _range(diagram)
     with drawing(square=True) as (_, axes):
@@ -37,7 +56,27 @@ def diagram(diagram: Diagram) -> None:
 
 
 def barcode(diagram: Diagram, longest: int = 40) -> None:
-    """Draw each bar from birth to death, the `longest` of each dimension; infinite bars end in an arrow."""
+    """Draw each bar from birth to death; infinite bars end in an arrow.
+
+    Parameters
+    ----------
+    diagram : Diagram
+        With at least one bar; else ValueError.
+    longest : int
+        How many bars of each dimension to draw at most.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from matplotlib import pyplot
+    >>> from talweg import plots, topology
+    >>> from talweg.landscape import Surface
+    >>> surface = Surface(torch.arange(3.0), torch.arange(1.0), torch.tensor([[0.0, 3.0, 1.0]]))
+    >>> plots.barcode(topology.persistence(surface))
+    >>> pyplot.gca().lines[-1].get_xdata().tolist()  # the valley that ends where it meets the other
+    [1.0, 3.0]
+    >>> pyplot.close()
+    """
     _, high = _range(diagram)
     at = 0
     with drawing() as (_, axes):
@@ -60,11 +99,8 @@ def _bar(axes: Axes, at: int, birth: float, death: float, color: str, name: str)
 def _longest(diagram: Diagram, count: int) -> Diagram:
     """The first bars: they are in order of persistence."""
     keep: Tensor = torch.arange(len(diagram)) < count
-    return Diagram(
-        *(getattr(diagram, name)[keep] for name in ("dimension", "birth", "death", "birth_at", "death_at")),
-        diagram.connectivity,
-        diagram.holes,
-    )
+    parts = {name: getattr(diagram, name)[keep] for name in TENSORS}
+    return dataclasses.replace(diagram, **parts)
 
 
 def _range(diagram: Diagram) -> tuple[float, float]:

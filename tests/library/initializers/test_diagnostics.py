@@ -148,6 +148,23 @@ def growth_per_layer(activation, variance_times_fan, depth=50, width=400):
     return math.exp(slope)
 
 
+def test_moments_refuse_complex_numbers_instead_of_dropping_their_imaginary_parts():
+    """In float64 the tensor would be real: mean 1, variance 0."""
+    with pytest.raises(ValueError, match="real numbers.*complex"):
+        D.Moments.of(torch.tensor([1 + 1j, 1 - 1j]))
+
+
+def test_signals_name_the_layer_whose_activations_are_complex():
+    class Rotated(nn.Sequential):
+        def forward(self, x):
+            return self[1](torch.polar(torch.ones_like(z := self[0](x)), z))
+
+    model = Rotated(nn.Linear(3, 4), nn.Linear(4, 2, dtype=torch.complex64))
+    with pytest.raises(ValueError, match="layer '1'.*complex64"):
+        D.signals(model, torch.ones(5, 3))
+    assert not any(layer._forward_hooks for layer in model)
+
+
 @pytest.mark.parametrize("scale", [0.5, 1.0, 2.0])
 def test_second_moment_recursion_has_slope_one_linear_and_one_half_relu(scale):
     assert growth_per_layer("identity", scale) == pytest.approx(scale, rel=0.02)

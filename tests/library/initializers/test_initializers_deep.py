@@ -103,6 +103,26 @@ def test_fixup_follows_its_three_rules():
     assert all(parameter.item() in (0, 1) for parameter in model.parameters() if parameter.numel() == 1)
 
 
+@pytest.mark.parametrize("head", [None, nn.Identity()])
+def test_fixup_refuses_a_model_without_a_classifier_before_it_writes(head):
+    model = ResNet(8, fixup=True, width=4)
+    model.head = head
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    with pytest.raises(ValueError, match="head"):
+        I.fixup_(model)
+    assert all(torch.equal(before[name], value) for name, value in model.state_dict().items())
+
+
+def test_fixup_refuses_a_branch_without_weights_before_it_writes():
+    model = ResNet(8, fixup=True, width=4)
+    branches = [*model.residual_branches(), nn.Identity()]
+    model.residual_branches = lambda: branches
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    with pytest.raises(ValueError, match="Identity has none"):
+        I.fixup_(model)
+    assert all(torch.equal(before[name], value) for name, value in model.state_dict().items())
+
+
 def test_fixup_groups_slow_the_scalars_and_biases():
     model = ResNet(8, fixup=True, width=4)
     weights, slow = I.fixup_groups(model, 0.1)
