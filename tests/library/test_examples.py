@@ -15,7 +15,6 @@ FLAGS = doctest.NORMALIZE_WHITESPACE | doctest.ELLIPSIS
 EXEMPT = {
     "talweg.experiments.run": "it trains for minutes; tests/kit runs it with tiny=True",
     "talweg.training.Training": "users meet it as the argument of a listener: see the example of Listener",
-    "talweg.optimizers.Method": "a base class: Rule shows how an optimizer is written",
 }
 
 # Rooms whose names are the book's, gathered from the chapters: figures are shown in them.
