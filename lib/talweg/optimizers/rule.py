@@ -83,8 +83,8 @@ class Rule(Method):
         super().__init_subclass__(**kwargs)
         if "defaults" in cls.__dict__:
             raise TypeError(
-                f"{cls.__name__}: hyperparameters are declared one by one, for example lr: float = number(1e-3, low=0);
-                " "got defaults = …, which says nothing about their ranges."
+                f"{cls.__name__}: hyperparameters are declared one by one, for example lr: float = number(1e-3, low=0); "
+                "got defaults = …, which says nothing about their ranges."
             )
         own = {name: value for name, value in cls.__dict__.items() if isinstance(value, Hyperparameter)}
         cls.hyperparameters = {**cls.hyperparameters, **own}

@@ -34,17 +34,61 @@ def minimize(
     record: Iterable[str] = ("loss", "grad_norm", "step_norm", "trajectory"),
     **hyperparameters,
 ) -> Run:
-    """Minimize `f` from `start` (P, or K×P: K independent runs at once) with `Optimizer(…, **hyperparameters)`.
-
-    batch_size: each step takes the gradient over B samples of a mean `f` (`objective.Mean`), drawn anew and uniformly at each step, without replacement or with it; None: all samples.
-    noise: standard deviation of Gaussian noise added to each entry of the gradient. Batches and noise differ from
-        run to run and are drawn on the CPU from `seed` (needed if there are any).
-    schedule: t = 1, 2, … → the factor of lr in step t.
-    record: of "loss", "grad_norm", "weight_norm" (steps + 1 values: before each step and after the last), "step_norm"
-        (steps values) and "trajectory". Loss and gradient norm are those of `f` itself, not of the batch.
+    """Minimize `f` from `start` with `Optimizer(…, **hyperparameters)`.
 
     Divergence is no error: once the loss or the gradient (what of them is computed) or the point that the next step
     leads to is no longer finite, a run stays where it is, and `run.diverged_at` tells the step.
+
+    Parameters
+    ----------
+    f : Objective
+        What is to be minimized.
+    start : Tensor or sequence of floats
+        (P,), or (K, P): K independent runs at once.
+    Optimizer : callable
+        A class of optimizers, or a function of parameters that makes one.
+    steps : int
+        The number of updates.
+    batch_size : int, optional
+        Each step takes the gradient over B samples of a mean `f` (`objective.Mean`), drawn anew and uniformly at each
+        step. None: all samples.
+    replacement : bool
+        Whether samples are drawn with replacement.
+    noise : float
+        Standard deviation of Gaussian noise added to each entry of the gradient.
+    seed : int, optional
+        Of batches and noise, which differ from run to run and are drawn on the CPU; needed if there are any.
+    schedule : callable, optional
+        t = 1, 2, … → the factor of lr in step t.
+    record : str or iterable of str
+        Of "loss", "grad_norm", "weight_norm" (steps + 1 values: before each step and after the last), "step_norm"
+        (steps values) and "trajectory". Loss and gradient norm are those of `f` itself, not of the batch.
+    **hyperparameters
+        Those of the optimizer.
+
+    Returns
+    -------
+    Run
+        Histories (T,) and a trajectory (T, P); (T, K) and (T, K, P) for K starts.
+
+    Raises
+    ------
+    ValueError
+        If `start` has another shape or is not finite, or batches or noise are asked for without a seed.
+    TypeError
+        If `batch_size` is given and `f` is no mean over samples.
+
+    Examples
+    --------
+    >>> from talweg.optimizers import SGD
+    >>> from talweg.surfaces import Quadratic
+    >>> from talweg.training import minimize
+    >>> run = minimize(Quadratic([1.0, 4.0]), [1.0, 1.0], SGD, steps=3, lr=0.1)
+    >>> run.trajectory
+    tensor([[1.0000, 1.0000],
+            [0.9000, 0.6000],
+            [0.8100, 0.3600],
+            [0.7290, 0.2160]], dtype=torch.float64)
     """
     record = {one_of("record", name, RECORDS) for name in ((record,) if isinstance(record, str) else record)}
     theta, single = _start(f, start)
