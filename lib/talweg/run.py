@@ -84,10 +84,13 @@ class Run:
         ValueError
             If there is no such history, or not exactly one of `below` and `above` is given.
         """
-        if (below is None) == (above is None):
-            raise ValueError(f"first takes exactly one of below and above; got {below=}, {above=}.")
         values = self[name]
-        hit = values < below if above is None else values > above
+        if below is not None and above is None:
+            hit = values < below
+        elif above is not None and below is None:
+            hit = values > above
+        else:
+            raise ValueError(f"first takes exactly one of below and above; got {below=}, {above=}.")
         if hit.ndim == 1:
             return _first_true(hit)
         return [_first_true(column) for column in hit.unbind(1)]

@@ -305,7 +305,7 @@ def scheduled(optimizer: Any, schedule: Schedule | None) -> Iterator[Callable[[i
                 group["lr"] = lr
 
 
-SHAPES: dict[str, Schedule] = {
+SHAPES: dict[str, Callable[[float], float]] = {
     "linear": lambda s: 1 - s,
     "sqrt": lambda s: 1 - math.sqrt(s),
     "cosine": lambda s: (1 + math.cos(math.pi * s)) / 2,

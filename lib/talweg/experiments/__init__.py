@@ -21,7 +21,9 @@ from talweg.arguments import one_of
 from talweg.chapters import chapters, module
 from talweg.experiments.tasks import Config, Parts
 
-__all__ = ["EXPERIMENTS", "Config", "Parts", "run"]  # noqa: F822
+__all__ = ["EXPERIMENTS", "Config", "Parts", "run"]
+
+EXPERIMENTS: dict[str, Callable[..., dict[str, Any]]]
 
 FORMERLY = {"initializers": "initialization"}  # the name under which the results of that chapter were recorded
 

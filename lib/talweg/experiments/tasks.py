@@ -107,7 +107,8 @@ class Parts:
             progress.update(len(tasks) - len(missing))
             # In the order of completion: what is finished is kept at once, whatever else is still running.
             jobs = None if self.jobs == 1 else self.jobs  # None: what joblib.parallel_config says
-            for name, value in joblib.Parallel(n_jobs=jobs, return_as="generator_unordered")(calls):
+            results: Any = joblib.Parallel(n_jobs=jobs, return_as="generator_unordered")(calls)
+            for name, value in results:
                 self.done[name] = value
                 self._keep()
                 progress.set_postfix_str(name)

@@ -23,7 +23,7 @@ from talweg.arguments import one_of
 class Hyperparameter:
     """What a class declares; `SGD.lr` is this declaration, `optimizer.lr` the value in the first group."""
 
-    def __init__(self, default: Any, check: Callable[[str, Any], None]):
+    def __init__(self, default: Any, check: Callable[[str, Any], object]):
         self.default, self.check = default, check
 
     def __set_name__(self, owner: type, name: str) -> None:

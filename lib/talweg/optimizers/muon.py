@@ -88,7 +88,9 @@ class Muon(Rule):
 
     def update(self, theta, g, m, v, *, adamw, t, lr, betas, eps, weight_decay, **matrix):
         if adamw:
-            AdamW.update(self, theta, g, m, v, t=t, lr=lr, betas=betas, eps=eps, weight_decay=weight_decay)
+            # AdamW's formula alone, which asks nothing of `self`.
+            formula: Any = AdamW.update
+            formula(self, theta, g, m, v, t=t, lr=lr, betas=betas, eps=eps, weight_decay=weight_decay)
         else:
             self.update_matrices(theta, g, m, lr=lr, weight_decay=weight_decay, **matrix)
 

@@ -172,9 +172,9 @@ class Rule(Method):
             hyper["lr"] = lr.item()
         return hyper
 
-    def _buckets(self, group: dict[str, Any]) -> Iterable[tuple[list[Tensor], list[Tensor], list[dict]]]:
+    def _buckets(self, group: dict[str, Any]) -> Iterable[tuple[list[Tensor], list[Tensor], list[dict | None]]]:
         """Parameters with a gradient, their gradients and states, in lists of one device, dtype and age."""
-        buckets: dict[tuple, tuple[list[Tensor], list[Tensor], list[dict]]] = {}
+        buckets: dict[tuple, tuple[list[Tensor], list[Tensor], list[dict | None]]] = {}
         for parameter in group["params"]:
             g = parameter.grad
             if g is None:

@@ -183,7 +183,7 @@ def hessian_product(loss: Tensor, parameters: Sequence[Tensor], u: Sequence[Tens
     terms = [(g * v).sum() for g, v in zip(gradients, u, strict=True) if g is not None and g.requires_grad]
     if not terms:  # the loss is linear in them: H = 0
         return [None if g is None else torch.zeros_like(g) for g in gradients]
-    products = torch.autograd.grad(sum(terms), parameters, allow_unused=True)
+    products = torch.autograd.grad(torch.as_tensor(sum(terms)), parameters, allow_unused=True)
     return [
         None if g is None else torch.zeros_like(g) if hu is None else hu
         for g, hu in zip(gradients, products, strict=True)

@@ -13,6 +13,7 @@ from talweg.bars import bar
 from talweg.data import Dataset
 from talweg.schedules import Schedule, scheduled
 from talweg.training.epochs import epoch_batches
+from talweg.training.stacked_optimizer import StackedOptimizer
 
 
 class NonFiniteLoss(FloatingPointError):
@@ -171,7 +172,7 @@ class Training(ABC):
 
 def run(
     training: Training,
-    optimizer: torch.optim.Optimizer,
+    optimizer: torch.optim.Optimizer | StackedOptimizer,
     listeners: Iterable[Listener],
     *,
     epochs: int,
