@@ -22,11 +22,30 @@ FORMAT = "talweg.Run/1"
 class Run:
     """History, trajectory and final state of a training run.
 
-    history: name → values, one for each step ("loss", "grad_norm", "step_norm", "weight_norm") or each epoch
-        ("val_loss", "val_accuracy"); T values, or T×K where K runs went together.
-    trajectory: parameter vectors, T×P or T×K×P, each `config["every"]` steps; None if not recorded.
-    state: the trained model's `state_dict`, or {"theta": …}. seed and config: what is needed to repeat the run.
-    diverged_at: the first step whose loss or gradient was not finite (a list where K runs went together), or None.
+    Parameters
+    ----------
+    history : dict of str to Tensor
+        Name → values, one for each step ("loss", "grad_norm", "step_norm", "weight_norm") or each epoch ("val_loss",
+        "val_accuracy"); T values, or T×K where K runs went together.
+    trajectory : Tensor, optional
+        Parameter vectors, T×P or T×K×P, each `config["every"]` steps; None if not recorded.
+    state : dict of str to Tensor
+        The trained model's `state_dict`, or {"theta": …}.
+    seed, config : int, dict
+        What is needed to repeat the run.
+    diverged_at : int or list of int, optional
+        The first step whose loss or gradient was not finite (a list where K runs went together), or None.
+
+    Examples
+    --------
+    >>> from talweg.optimizers import SGD
+    >>> from talweg.surfaces import Quadratic
+    >>> from talweg.training import minimize
+    >>> run = minimize(Quadratic([1.0, 4.0]), [1.0, 1.0], SGD, steps=20, lr=0.1)
+    >>> run["loss"][:3]
+    tensor([2.5000, 1.1250, 0.5873], dtype=torch.float64)
+    >>> run.first("loss", below=0.1), run.steps
+    (8, 20)
     """
 
     history: dict[str, Tensor]
@@ -46,14 +65,32 @@ class Run:
         return self.config["steps"]
 
     def first(self, name: str, *, below: float | None = None, above: float | None = None):
-        """The first index at which history `name` is below or above a value; None if it never is.
+        """The first index at which the history `name` is below or above a value.
 
-        A list of such indices where K runs went together.
+        Parameters
+        ----------
+        name : str
+            One of the histories.
+        below, above : float
+            Exactly one of them.
+
+        Returns
+        -------
+        int or None, or a list of them
+            None: it never is. A list where K runs went together.
+
+        Raises
+        ------
+        ValueError
+            If there is no such history, or not exactly one of `below` and `above` is given.
         """
-        if (below is None) == (above is None):
-            raise ValueError(f"first takes exactly one of below and above; got {below=}, {above=}.")
         values = self[name]
-        hit = values < below if above is None else values > above
+        if below is not None and above is None:
+            hit = values < below
+        elif above is not None and below is None:
+            hit = values > above
+        else:
+            raise ValueError(f"first takes exactly one of below and above; got {below=}, {above=}.")
         if hit.ndim == 1:
             return _first_true(hit)
         return [_first_true(column) for column in hit.unbind(1)]

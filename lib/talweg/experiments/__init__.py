@@ -21,7 +21,9 @@ from talweg.arguments import one_of
 from talweg.chapters import chapters, module
 from talweg.experiments.tasks import Config, Parts
 
-__all__ = ["EXPERIMENTS", "Config", "Parts", "run"]  # noqa: F822
+__all__ = ["EXPERIMENTS", "Config", "Parts", "run"]
+
+EXPERIMENTS: dict[str, Callable[..., dict[str, Any]]]
 
 FORMERLY = {"initializers": "initialization"}  # the name under which the results of that chapter were recorded
 
@@ -44,7 +46,30 @@ def __getattr__(name: str) -> Any:
 def run(name: str, config: Config, *, out: Path | None = None, root: Path | None = None, jobs: int = 1) -> dict:
     """Run an experiment and return its numbers; with `out`, write them there with their provenance.
 
-    Finished parts are kept in `out` + ".partial.json" until the result is written. ValueError: unknown name.
+    Finished parts are kept in `out` + ".partial.json" until the result is written.
+
+    Parameters
+    ----------
+    name : str
+        The name of its chapter.
+    config : Config
+        Data, seeds, device.
+    out : Path, optional
+        The result file.
+    root : Path, optional
+        The folder of the data files.
+    jobs : int
+        Processes.
+
+    Returns
+    -------
+    dict
+        Plain numbers, as the file has them.
+
+    Raises
+    ------
+    ValueError
+        If there is no such experiment, or the parts that are kept belong to another one.
     """
     experiment = _experiments()[one_of("NAME", name, _experiments())]
     dataset = data.load(config.dataset, device=config.device, root=root)

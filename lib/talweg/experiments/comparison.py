@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor
@@ -23,6 +23,8 @@ from talweg.models import MLP
 from talweg.run import Run
 from talweg.training import NonFiniteLoss, train_seeds
 from talweg.uncertainty import t_interval
+
+Network = TypeVar("Network", bound=Module)
 
 TUNING_SEEDS = range(1000, 1003)  # never among those that are reported
 FIRST_TRIES = 7
@@ -107,15 +109,15 @@ def train_mlps(
 
 
 def train_all(
-    make: Callable[[int], Module], dataset: Dataset, Optimizer: Callable, seeds: Iterable[int], **settings
-) -> tuple[list[Module | None], list[Run | None]]:
+    make: Callable[[int], Network], dataset: Dataset, Optimizer: Callable, seeds: Iterable[int], **settings
+) -> tuple[list[Network | None], list[Run | None]]:
     """A network for each seed, trained together with `train_seeds(…, **settings)`; None for one that diverged.
 
     make(seed): the network before training; torch's generator holds that seed. Where some diverge, the others are
     trained again without them.
     """
     seeds = list(seeds)
-    models: dict[int, Module] = {}
+    models: dict[int, Network] = {}
     runs: dict[int, Run] = {}
     alive = seeds
     while alive:
@@ -157,13 +159,14 @@ def paired(first: list[float | None], second: list[float | None], level: float =
 
 def excludes_zero(found: Mapping[str, float | None]) -> bool:
     """Whether an interval lies on one side of 0."""
-    return found["low"] is not None and (found["low"] > 0 or found["high"] < 0)
+    low, high = found["low"], found["high"]
+    return low is not None and high is not None and (low > 0 or high < 0)
 
 
 @torch.no_grad()
 def outcome(model: MLP | None, run: Run | None, x: Tensor, y: Tensor, protocol: Mapping[str, Any]) -> dict | None:
     """Error and loss on (x, y) after training, the curves, and the steps to the protocol's threshold; None: diverged."""
-    if model is None:
+    if model is None or run is None:
         return None
     batches = run["loss"][:-1].double()  # the last value is that of the last batch once more
     return {
@@ -183,15 +186,17 @@ def steps_to(losses: Tensor, threshold: float, window: int) -> int | None:
 
 def validation_error(runs: list[dict[str, Any] | None]) -> float:
     """The score of a step size: the mean error over the tuning seeds, infinite if one of them diverged."""
-    return math.inf if None in runs else mean([run["error"] for run in runs])
+    finished = [run for run in runs if run is not None]
+    return mean([run["error"] for run in finished]) if len(finished) == len(runs) else math.inf
 
 
 def tried(tuned: Mapping[float, list[dict[str, Any] | None]]) -> list[dict[str, Any]]:
     """The step sizes of a search: validation error and loss over the tuning seeds, None if one of them diverged."""
     rows = []
     for lr, runs in tuned.items():
-        diverged = runs.count(None)
-        error, loss = (None if diverged else mean([run[key] for run in runs]) for key in ("error", "loss"))
+        finished = [run for run in runs if run is not None]
+        diverged = len(runs) - len(finished)
+        error, loss = (None if diverged else mean([run[key] for run in finished]) for key in ("error", "loss"))
         rows.append({"lr": lr, "error": error, "loss": loss, "diverged": diverged})
     return rows
 
@@ -240,7 +245,7 @@ def _difference(first: Iterable[float | None], second: Iterable[float | None], c
     return {**paired(first, second), "simultaneous": simultaneous, "separated": excludes_zero(simultaneous)}
 
 
-def mean(values: list[float]) -> float:
+def mean(values: Sequence[float]) -> float:
     return sum(values) / len(values)
 
 

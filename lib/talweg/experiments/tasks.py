@@ -20,7 +20,25 @@ from talweg.recorded import write_json
 
 @dataclass(frozen=True)
 class Config:
-    """What an experiment depends on. tiny: the same code with next to no work."""
+    """What an experiment depends on.
+
+    Parameters
+    ----------
+    dataset : str
+        A name that `data.load` takes.
+    seeds : int
+        Fresh seeds for each result.
+    device : str
+        One that torch can use here.
+    tiny : bool
+        The same code with next to no work.
+
+    Examples
+    --------
+    >>> from talweg.experiments import Config
+    >>> Config(seeds=3).command("optimizers")
+    'python -m talweg.experiments optimizers --dataset digits --seeds 3 --device cpu'
+    """
 
     dataset: str = "digits"
     seeds: int = 10
@@ -47,7 +65,30 @@ class Config:
 class Parts:
     """Named results of an experiment; those that were finished before are read from `path`.
 
-    signature: what the parts depend on. A file with another signature is an error: it belongs to another experiment.
+    Parameters
+    ----------
+    path : Path or None
+        The file that keeps what is finished; None: nothing is kept.
+    signature : mapping
+        What the parts depend on.
+    jobs : int
+        Processes.
+
+    Raises
+    ------
+    ValueError
+        If the file is damaged or has another signature: it belongs to another experiment.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from talweg.experiments import Parts
+    >>> parts = Parts(Path("parts.json"), signature={"dataset": "digits"})
+    >>> parts.each({"2^5": (pow, 2, 5), "2^6": (pow, 2, 6)})
+    {'2^5': 32, '2^6': 64}
+    >>> Parts(Path("parts.json"), signature={"dataset": "digits"}).done
+    {'2^5': 32, '2^6': 64}
+    >>> parts.discard()
     """
 
     def __init__(self, path: Path | None, signature: Mapping[str, Any], jobs: int = 1):
@@ -66,7 +107,8 @@ class Parts:
             progress.update(len(tasks) - len(missing))
             # In the order of completion: what is finished is kept at once, whatever else is still running.
             jobs = None if self.jobs == 1 else self.jobs  # None: what joblib.parallel_config says
-            for name, value in joblib.Parallel(n_jobs=jobs, return_as="generator_unordered")(calls):
+            results: Any = joblib.Parallel(n_jobs=jobs, return_as="generator_unordered")(calls)
+            for name, value in results:
                 self.done[name] = value
                 self._keep()
                 progress.set_postfix_str(name)

@@ -18,13 +18,48 @@ class Adafactor(Rule):
     V̂ = R Cᵀ / mean R;   U = g / √V̂;   U ← U / max(1, RMS(U) / d)
     ρ = min(η, 1 / √t);   θ ← θ - η λ θ - max(ε₂, RMS(θ)) ρ U
 
-    η = lr (the paper's 10⁻²), decay = 0.8, (ε₁, ε₂) = eps, d = clip (∞: no clipping), λ = weight_decay (decoupled; not in the paper).
-    relative_step=False: ρ = η. scale_parameter=False: 1 in place of max(ε₂, RMS(θ)). Vectors, and everything with
-    factored=False, keep the whole V ← β V + (1 - β)(g² + ε₁). Means where the paper has sums: the same V̂.
+    Vectors, and everything with `factored=False`, keep the whole V ← β V + (1 - β)(g² + ε₁). Means stand where the
+    paper has sums, which gives the same V̂.
 
     A tensor of more than two dimensions is taken as the matrix (first dimension) × (all others): O(n + m) numbers for
     a convolution too. torch factors its last two dimensions instead, and clamps by ε₁ at the end: the same method on
-    matrices and vectors, another on convolutions. State: R and C, or V.
+    matrices and vectors, another on convolutions. The state is R and C, or V.
+
+    Parameters
+    ----------
+    params
+        Parameters, or groups of them with hyperparameters of their own, as in torch.
+    lr : float
+        η, the upper limit of the relative step; the paper's is 10⁻².
+    decay : float
+        The exponent of β.
+    eps : tuple of two floats
+        (ε₁, ε₂).
+    clip : float
+        d, the largest root mean square of an update; ∞ is no clipping.
+    weight_decay : float
+        λ of decoupled decay, which is not in the paper.
+    relative_step : bool
+        False: ρ = η.
+    scale_parameter : bool
+        False: 1 in place of max(ε₂, RMS(θ)).
+    factored : bool
+        Whether matrices keep R and C alone.
+
+    References
+    ----------
+    Shazeer & Stern, "Adafactor: adaptive learning rates with sublinear memory cost", ICML 2018, arXiv:1804.04235.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from talweg.optimizers import Adafactor
+    >>> W = torch.ones(300, 200, requires_grad=True)
+    >>> optimizer = Adafactor([W])
+    >>> W.square().sum().backward()
+    >>> optimizer.step()
+    >>> {name: tuple(optimizer.state[W][name].shape) for name in ("R", "C")}
+    {'R': (300, 1), 'C': (1, 200)}
     """
 
     lr: float = number(1e-2, low=0)

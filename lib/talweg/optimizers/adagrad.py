@@ -14,8 +14,41 @@ class Adagrad(Rule):
 
     g ← g + λ θ;   s ← s + g²;   θ ← θ - ηₜ g / (√s + ε),   ηₜ = η / (1 + (t - 1) d)
 
-    η = lr, d = lr_decay, λ = weight_decay, ε = eps (outside the root), s₀ = initial_accumulator_value.
-    State: s, one tensor per parameter.
+    The state is s, one tensor per parameter.
+
+    Parameters
+    ----------
+    params
+        Parameters, or groups of them with hyperparameters of their own, as in torch.
+    lr : float
+        The learning rate η.
+    lr_decay : float
+        d, which makes η fall with the number of updates.
+    weight_decay : float
+        λ of an L2 penalty.
+    initial_accumulator_value : float
+        s before the first update.
+    eps : float
+        ε, outside the root.
+
+    References
+    ----------
+    Duchi, Hazan & Singer, "Adaptive subgradient methods for online learning and stochastic optimization", JMLR 12,
+    2011.
+
+    Examples
+    --------
+    A constant gradient gives steps η / √t, whatever its size:
+
+    >>> import torch
+    >>> from talweg.optimizers import Adagrad
+    >>> theta = torch.zeros(2, dtype=torch.float64, requires_grad=True)
+    >>> optimizer = Adagrad([theta], lr=0.1)
+    >>> for _ in range(4):
+    ...     theta.grad = torch.tensor([100.0, 0.01], dtype=torch.float64)
+    ...     optimizer.step()
+    >>> theta.detach()
+    tensor([-0.2784, -0.2784], dtype=torch.float64)
     """
 
     lr: float = number(1e-2, low=0)

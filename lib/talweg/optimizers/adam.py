@@ -13,8 +13,37 @@ class Adam(Rule):
     g ← g + λ θ;   m ← β₁ m + (1 - β₁) g;   v ← β₂ v + (1 - β₂) g²
     m̂ = m / (1 - β₁ᵗ);   v̂ = v / (1 - β₂ᵗ);   θ ← θ - η m̂ / (√v̂ + ε)
 
-    η = lr, (β₁, β₂) = betas, ε = eps (outside the root). λ = weight_decay is an L2 penalty: it passes through m and v.
-    State: m and v, two tensors per parameter.
+    The state is m and v, two tensors per parameter.
+
+    Parameters
+    ----------
+    params
+        Parameters, or groups of them with hyperparameters of their own, as in torch.
+    lr : float
+        The learning rate η.
+    betas : tuple of two floats
+        (β₁, β₂), each in [0, 1).
+    eps : float
+        ε, outside the root.
+    weight_decay : float
+        λ of an L2 penalty, which passes through m and v; `AdamW` has the decoupled one.
+
+    References
+    ----------
+    Kingma & Ba, "Adam: a method for stochastic optimization", ICLR 2015, arXiv:1412.6980.
+
+    Examples
+    --------
+    The first step has the length η in each coordinate, whatever the size of the gradient:
+
+    >>> import torch
+    >>> from talweg.optimizers import Adam
+    >>> theta = torch.zeros(2, dtype=torch.float64, requires_grad=True)
+    >>> optimizer = Adam([theta], lr=0.1)
+    >>> theta.grad = torch.tensor([100.0, -0.01], dtype=torch.float64)
+    >>> optimizer.step()
+    >>> theta.detach()
+    tensor([-0.1000,  0.1000], dtype=torch.float64)
     """
 
     lr: float = number(1e-3, low=0)
@@ -35,7 +64,35 @@ class Adam(Rule):
 class AdamW(Adam):
     """Adam with decoupled weight decay (Loshchilov & Hutter 2019, arXiv:1711.05101, Alg. 2).
 
-    θ ← θ - η λ θ, then Adam's step with the gradient alone. State: m and v, two tensors per parameter.
+    θ ← θ - η λ θ, then Adam's step with the gradient alone.
+
+    The state is m and v, two tensors per parameter.
+
+    Parameters
+    ----------
+    params
+        Parameters, or groups of them with hyperparameters of their own, as in torch.
+    lr, betas, eps
+        As in `Adam`.
+    weight_decay : float
+        λ, which shrinks the weights by the factor 1 - η λ at each update.
+
+    References
+    ----------
+    Loshchilov & Hutter, "Decoupled weight decay regularization", ICLR 2019, arXiv:1711.05101.
+
+    Examples
+    --------
+    Without a gradient only the decay is left:
+
+    >>> import torch
+    >>> from talweg.optimizers import AdamW
+    >>> theta = torch.tensor([1.0, -2.0], dtype=torch.float64, requires_grad=True)
+    >>> optimizer = AdamW([theta], lr=0.1, weight_decay=0.5)
+    >>> theta.grad = torch.zeros_like(theta)
+    >>> optimizer.step()
+    >>> theta.detach()
+    tensor([ 0.9500, -1.9000], dtype=torch.float64)
     """
 
     weight_decay: float = number(1e-2, low=0)
@@ -50,8 +107,33 @@ class AMSGrad(Adam):
 
     v̄ ← max(v̄, v);   θ ← θ - η m̂ / (√(v̄ / (1 - β₂ᵗ)) + ε)
 
-    m, v and the L2 penalty λ as in Adam; the paper has no bias correction, torch's `amsgrad=True` and this class do.
-    State: m, v and v̄, three tensors per parameter.
+    m, v and the L2 penalty λ are those of Adam. The paper has no bias correction; torch's `amsgrad=True` and this class
+    do. The state is m, v and v̄, three tensors per parameter.
+
+    Parameters
+    ----------
+    params
+        Parameters, or groups of them with hyperparameters of their own, as in torch.
+    lr, betas, eps, weight_decay
+        As in `Adam`.
+
+    References
+    ----------
+    Reddi, Kale & Kumar, "On the convergence of Adam and beyond", ICLR 2018, arXiv:1904.09237.
+
+    Examples
+    --------
+    A large gradient is remembered, though v has already forgotten a part of it:
+
+    >>> import torch
+    >>> from talweg.optimizers import AMSGrad
+    >>> theta = torch.zeros(1, dtype=torch.float64, requires_grad=True)
+    >>> optimizer = AMSGrad([theta], lr=0.1, betas=(0.9, 0.5))
+    >>> for g in (4.0, 0.0):
+    ...     theta.grad = torch.tensor([g], dtype=torch.float64)
+    ...     optimizer.step()
+    >>> optimizer.state[theta]["v"], optimizer.state[theta]["v_max"]
+    (tensor([4.], dtype=torch.float64), tensor([8.], dtype=torch.float64))
     """
 
     buffers = ("m", "v", "v_max")

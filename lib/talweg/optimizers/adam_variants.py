@@ -13,8 +13,37 @@ class NAdam(Rule):
     μₜ = β₁ (1 - ½ · 0.96^(t ψ));   πₜ = μ₁ ⋯ μₜ;   m, v, v̂ as in Adam
     θ ← θ - η (μₜ₊₁ m / (1 - πₜ₊₁) + (1 - μₜ) g / (1 - πₜ)) / (√v̂ + ε)
 
-    ψ = momentum_decay. weight_decay is an L2 penalty, or decoupled as in AdamW with decoupled_weight_decay=True.
-    As torch.optim.NAdam; timm's differs. State: m and v, two tensors per parameter, and the number πₜ.
+    This is torch.optim.NAdam; timm's differs. The state is m and v, two tensors per parameter, and the number πₜ.
+
+    Parameters
+    ----------
+    params
+        Parameters, or groups of them with hyperparameters of their own, as in torch.
+    lr, betas, eps
+        As in `Adam`.
+    weight_decay : float
+        λ of an L2 penalty, or of decoupled decay.
+    momentum_decay : float
+        ψ, which says how fast μₜ rises to β₁.
+    decoupled_weight_decay : bool
+        Whether λ is decoupled, as in `AdamW`.
+
+    References
+    ----------
+    Dozat, "Incorporating Nesterov momentum into Adam", ICLR workshop 2016.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from talweg.optimizers import NAdam
+    >>> theta = torch.tensor([1.0, -2.0], dtype=torch.float64, requires_grad=True)
+    >>> optimizer = NAdam([theta], lr=0.1)
+    >>> for _ in range(2):
+    ...     optimizer.zero_grad()
+    ...     (theta**2 / 2).sum().backward()
+    ...     optimizer.step()
+    >>> theta.detach()
+    tensor([ 0.8200, -1.8179], dtype=torch.float64)
     """
 
     lr: float = number(2e-3, low=0)
@@ -52,8 +81,36 @@ class RAdam(Rule):
     θ ← θ - η m̂ r √(1 - β₂ᵗ) / (√v + ε),  r² = (ρₜ - 4)(ρₜ - 2) ρ∞ / ((ρ∞ - 4)(ρ∞ - 2) ρₜ),   if ρₜ > 5
     θ ← θ - η m̂   else
 
-    m, v, m̂ as in Adam. The paper turns at ρₜ > 4; torch, timm and this class at 5, as the authors' code does.
-    weight_decay is an L2 penalty, or decoupled with decoupled_weight_decay=True. State: m and v.
+    m, v, m̂ are those of Adam. The paper turns at ρₜ > 4; torch, timm and this class at 5, as the authors' code does.
+    The state is m and v, two tensors per parameter.
+
+    Parameters
+    ----------
+    params
+        Parameters, or groups of them with hyperparameters of their own, as in torch.
+    lr, betas, eps
+        As in `Adam`.
+    weight_decay : float
+        λ of an L2 penalty, or of decoupled decay.
+    decoupled_weight_decay : bool
+        Whether λ is decoupled, as in `AdamW`.
+
+    References
+    ----------
+    Liu et al., "On the variance of the adaptive learning rate and beyond", ICLR 2020, arXiv:1908.03265.
+
+    Examples
+    --------
+    The first steps are in proportion to the gradient, as those of momentum alone:
+
+    >>> import torch
+    >>> from talweg.optimizers import RAdam
+    >>> theta = torch.zeros(2, dtype=torch.float64, requires_grad=True)
+    >>> optimizer = RAdam([theta], lr=0.1)
+    >>> theta.grad = torch.tensor([100.0, -0.01], dtype=torch.float64)
+    >>> optimizer.step()
+    >>> theta.detach()
+    tensor([-1.0000e+01,  1.0000e-03], dtype=torch.float64)
     """
 
     lr: float = number(1e-3, low=0)
@@ -88,8 +145,37 @@ class AdaBelief(Rule):
 
     m ← β₁ m + (1 - β₁) g;   s ← β₂ s + (1 - β₂) (g - m)² + ε;   θ ← θ - η λ θ - η m̂ / (√ŝ + ε)
 
-    The residual takes the updated m; ε enters s at every step and the denominator too, as in the authors' code 0.2.1
-    without its rectification. weight_decay is decoupled by default, as there. State: m and s.
+    The residual takes the updated m. ε enters s at every step and the denominator too, as in the authors' code 0.2.1
+    without its rectification. The state is m and s, two tensors per parameter.
+
+    Parameters
+    ----------
+    params
+        Parameters, or groups of them with hyperparameters of their own, as in torch.
+    lr, betas, eps
+        As in `Adam`.
+    weight_decay : float
+        λ of decoupled decay, or of an L2 penalty.
+    decoupled_weight_decay : bool
+        Whether λ is decoupled; it is by default, as in the authors' code.
+
+    References
+    ----------
+    Zhuang et al., "AdaBelief optimizer: adapting stepsizes by the belief in observed gradients", NeurIPS 2020,
+    arXiv:2010.07468.
+
+    Examples
+    --------
+    At the first step g - m is β₁ g, and so the step is 1 / β₁ times Adam's:
+
+    >>> import torch
+    >>> from talweg.optimizers import AdaBelief
+    >>> theta = torch.zeros(2, dtype=torch.float64, requires_grad=True)
+    >>> optimizer = AdaBelief([theta], lr=0.1)
+    >>> theta.grad = torch.tensor([100.0, -0.01], dtype=torch.float64)
+    >>> optimizer.step()
+    >>> theta.detach()
+    tensor([-0.1111,  0.1111], dtype=torch.float64)
     """
 
     lr: float = number(1e-3, low=0)

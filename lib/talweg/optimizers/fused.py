@@ -14,10 +14,13 @@ without a kernel go in pieces that fit into the cache: see `tensors.pieces`.
 The kernels' names are private to torch. Where a release has dropped one, the formulas are used, and a test fails.
 """
 
+# pyright: reportPrivateImportUsage=false
+
 from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from typing import Any
 
 import torch
 
@@ -34,6 +37,7 @@ from talweg.optimizers.tensors import Tensors
 from talweg.optimizers.weight_decay import coupled, decoupled, either
 
 KERNELS = ("_fused_sgd_", "_fused_adagrad_", "_fused_adam_", "_fused_adamw_")
+PLAIN_SGD = dict(momentum=0.0, dampening=0.0, nesterov=False, weight_decay=0.0)
 AVAILABLE = all(hasattr(torch, name) for name in KERNELS)
 
 
@@ -145,9 +149,8 @@ def _advance(rule: ScheduleFree, y: Tensors, d: Tensors, z: Tensors, *, beta: fl
 
 def sgd_kernel(theta: Tensors, g: Tensors, m: Tensors | None = None, *, first: bool = False, **hyperparameters) -> None:
     """torch's SGD; hyperparameters: lr, momentum, dampening, nesterov, weight_decay."""
-    hyperparameters = dict(momentum=0.0, dampening=0.0, nesterov=False, weight_decay=0.0) | hyperparameters
-    buffers = m.list if m else []
-    torch._fused_sgd_(theta.list, g.list, buffers, maximize=False, is_first_step=first, **hyperparameters)
+    given: dict[str, Any] = {**PLAIN_SGD, **hyperparameters}
+    torch._fused_sgd_(theta.list, g.list, m.list if m else [], maximize=False, is_first_step=first, **given)
 
 
 def adam_kernel(

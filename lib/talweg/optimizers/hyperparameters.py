@@ -6,7 +6,8 @@
     nesterov: bool = flag(False)
     scale: str = choice("original", ("original", "rms"))
 
-`low` and `high` belong to the range, `above` and `below` do not. A range cannot be forgotten: a lower end must be given.
+`low` and `high` belong to the range, `above` and `below` do not. A range cannot be forgotten: a lower end must be
+given.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from talweg.arguments import one_of
 class Hyperparameter:
     """What a class declares; `SGD.lr` is this declaration, `optimizer.lr` the value in the first group."""
 
-    def __init__(self, default: Any, check: Callable[[str, Any], None]):
+    def __init__(self, default: Any, check: Callable[[str, Any], object]):
         self.default, self.check = default, check
 
     def __set_name__(self, owner: type, name: str) -> None:
@@ -39,7 +40,38 @@ def number(
     default: float | None, *, low: float | None = None, above: float | None = None, high: float | None = None,
     below: float | None = None, optional: bool = False,
 ) -> Any:  # fmt: skip
-    """A number in a range; `optional`: or None."""
+    """A number in a range: `low` and `high` belong to it, `above` and `below` do not.
+
+    Parameters
+    ----------
+    default : float or None
+        The value if none is given.
+    low, above : float
+        The lower end; exactly one of both.
+    high, below : float, optional
+        The upper end; at most one of both.
+    optional : bool
+        Whether None is allowed too.
+
+    Raises
+    ------
+    TypeError
+        If there is no lower end, or there are two of one kind.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from talweg.optimizers import Rule, number
+    >>> class GradientDescent(Rule):
+    ...     lr: float = number(0.1, low=0)
+    ...
+    ...     def update(self, theta, g, *, lr, **_):
+    ...         theta.add_(g, alpha=-lr)
+    >>> GradientDescent([torch.zeros(2, requires_grad=True)], lr=-1)
+    Traceback (most recent call last):
+        ...
+    ValueError: GradientDescent: lr must lie in [0, inf); got -1.
+    """
     check_range = _range(low, above, high, below)
 
     def check(argument: str, value: Any) -> None:
@@ -53,7 +85,16 @@ def pair(
     first: float, second: float, *, low: float | None = None, above: float | None = None, high: float | None = None,
     below: float | None = None,
 ) -> Any:  # fmt: skip
-    """Two numbers in one range."""
+    """Two numbers in one range, whose ends are given as in `number`.
+
+    Examples
+    --------
+    >>> from talweg.optimizers import pair
+    >>> pair(0.9, 0.999, low=0, below=1).check("betas", (0.9, 1.0))
+    Traceback (most recent call last):
+        ...
+    ValueError: betas must lie in [0, 1); got (0.9, 1.0).
+    """
     check_range = _range(low, above, high, below)
 
     def check(argument: str, value: Any) -> None:
@@ -66,7 +107,16 @@ def pair(
 
 
 def whole(default: int, *, low: int) -> Any:
-    """An integer of at least `low`."""
+    """An integer of at least `low`.
+
+    Examples
+    --------
+    >>> from talweg.optimizers import whole
+    >>> whole(5, low=1).check("iterations", 0)
+    Traceback (most recent call last):
+        ...
+    ValueError: iterations must be at least 1; got 0.
+    """
 
     def check(argument: str, value: Any) -> None:
         if isinstance(value, bool) or not hasattr(value, "__index__"):
@@ -78,7 +128,16 @@ def whole(default: int, *, low: int) -> Any:
 
 
 def flag(default: bool) -> Any:
-    """True or False."""
+    """True or False.
+
+    Examples
+    --------
+    >>> from talweg.optimizers import flag
+    >>> flag(False).check("nesterov", "yes")
+    Traceback (most recent call last):
+        ...
+    ValueError: nesterov must be True or False; got 'yes'.
+    """
 
     def check(argument: str, value: Any) -> None:
         if value not in (True, False):
@@ -88,7 +147,16 @@ def flag(default: bool) -> Any:
 
 
 def choice(default: str, allowed: Sequence[str]) -> Any:
-    """One of some names."""
+    """One of some names.
+
+    Examples
+    --------
+    >>> from talweg.optimizers import choice
+    >>> choice("original", ("original", "rms")).check("scale", "RMS")
+    Traceback (most recent call last):
+        ...
+    ValueError: scale must be one of 'original', 'rms'; got 'RMS'. Did you mean 'rms'?
+    """
     return Hyperparameter(default, lambda argument, value: one_of(argument, value, allowed))
 
 

@@ -15,9 +15,41 @@ class LARS(Rule):
 
     q = τ ‖θ‖ / (‖g‖ + λ ‖θ‖ + ε), 1 where ‖θ‖ or ‖g‖ is 0;   m ← μ m + q (g + λ θ);   θ ← θ - η m
 
-    A layer is one tensor. η = lr, τ = trust, μ = momentum, λ = weight_decay, ε = eps (0 in the paper). η stands outside
-    m, as in torch's SGD; the paper has it inside, which is the same as long as η is constant. `trust=None` in a group
-    (biases, normalization) makes that group plain SGD: q = 1. State: m, one tensor per parameter, if μ > 0.
+    A layer is one tensor. η stands outside m, as in torch's SGD; the paper has it inside, which is the same as long as
+    η is constant. The state is m, one tensor per parameter, if μ > 0.
+
+    Parameters
+    ----------
+    params
+        Parameters, or groups of them with hyperparameters of their own, as in torch.
+    lr : float
+        The learning rate η, common to all layers.
+    momentum : float
+        μ.
+    weight_decay : float
+        λ.
+    trust : float or None
+        τ. None in a group (biases, normalization) makes that group plain SGD: q = 1.
+    eps : float
+        ε, which is 0 in the paper.
+
+    References
+    ----------
+    You, Gitman & Ginsburg, "Large batch training of convolutional networks", 2017, arXiv:1708.03888.
+
+    Examples
+    --------
+    Each layer moves by the same share τ η of its norm, whatever its gradient:
+
+    >>> import torch
+    >>> from talweg.optimizers import LARS
+    >>> small = torch.tensor([1.0], dtype=torch.float64, requires_grad=True)
+    >>> large = torch.tensor([10.0], dtype=torch.float64, requires_grad=True)
+    >>> optimizer = LARS([small, large], lr=1.0, trust=0.01)
+    >>> small.grad, large.grad = torch.full_like(small, 7.0), torch.full_like(large, 1e-3)
+    >>> optimizer.step()
+    >>> small.detach(), large.detach()
+    (tensor([0.9900], dtype=torch.float64), tensor([9.9000], dtype=torch.float64))
     """
 
     lr: float = number(1.0, low=0)
@@ -51,8 +83,34 @@ class LAMB(Rule):
 
     r = m̂ / (√v̂ + ε) + λ θ;   θ ← θ - η (‖θ‖ / ‖r‖) r, with 1 for the ratio where a norm is 0
 
-    m̂, v̂ as in Adam; a layer is one tensor; the paper's φ is the identity; no clipping of the gradient before (timm's
-    `max_grad_norm=None`). State: m and v, two tensors per parameter.
+    m̂, v̂ are those of Adam, and a layer is one tensor. The paper's φ is the identity here, and the gradient is not
+    clipped before (timm's `max_grad_norm=None`). The state is m and v, two tensors per parameter.
+
+    Parameters
+    ----------
+    params
+        Parameters, or groups of them with hyperparameters of their own, as in torch.
+    lr : float
+        The learning rate η: the length of a step as a share of the layer's norm.
+    betas, eps
+        As in `Adam`.
+    weight_decay : float
+        λ.
+
+    References
+    ----------
+    You et al., "Large batch optimization for deep learning: training BERT in 76 minutes", ICLR 2020, arXiv:1904.00962.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from talweg.optimizers import LAMB
+    >>> theta = torch.tensor([3.0, 4.0], dtype=torch.float64, requires_grad=True)
+    >>> optimizer = LAMB([theta], lr=0.1, weight_decay=0)
+    >>> theta.grad = torch.tensor([1.0, 0.0], dtype=torch.float64)
+    >>> optimizer.step()
+    >>> theta.detach()  # a step of 0.1 ‖θ‖ = 0.5
+    tensor([2.5000, 4.0000], dtype=torch.float64)
     """
 
     lr: float = number(1e-3, low=0)

@@ -21,6 +21,18 @@ class Method(torch.optim.Optimizer):
     seeds must then not be stacked into one tensor.
 
     The state of one method does not fit another: `state_dict` carries the method's name.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from talweg.optimizers import SAM, SGD, Adam
+    >>> theta = torch.zeros(2, requires_grad=True)
+    >>> SAM([theta], SGD).needs_own_pass, Adam([theta]).needs_own_pass
+    (True, False)
+    >>> SGD([theta]).load_state_dict(Adam([theta]).state_dict())
+    Traceback (most recent call last):
+        ...
+    ValueError: SGD: state_dict must come from SGD; got one from Adam.
     """
 
     needs_own_pass: ClassVar[bool] = False

@@ -22,13 +22,56 @@ class Muon(Rule):
     M ← μ M + (1 - μ) G;   N = (1 - μ) G + μ M with Nesterov, else M;   θ ← θ - η λ θ - η s NewtonSchulz(N)
     s = √max(1, rows / columns) with scale="original", 0.2 √max(rows, columns) with "rms" (arXiv:2502.16982)
 
-    μ = momentum, λ = weight_decay, k = iterations of `newton_schulz`. Tensors of more dimensions are taken as the matrix
-    (first dimension) × (all others). Computed in the parameter's precision: the author's code, torch and
-    pytorch_optimizer round to bfloat16 and so agree with this to about 1e-2 of the update.
+    Tensors of more dimensions are taken as the matrix (first dimension) × (all others). Everything is computed in the
+    parameter's precision: the author's code, torch and pytorch_optimizer round to bfloat16 and so agree with this to
+    about 1e-2 of the update.
 
     A group with `adamw=True` gets AdamW with its own lr, betas, eps, weight_decay; vectors, embeddings and the last
-    layer belong there: `Muon.groups(model)` sorts them. A vector in any other group is an error.
-    State: M, one tensor per matrix; m and v in AdamW groups.
+    layer belong there: `Muon.groups(model)` sorts them. The state is M, one tensor per matrix; m and v in AdamW groups.
+
+    Parameters
+    ----------
+    params
+        Matrices, or groups of parameters with hyperparameters of their own.
+    lr : float
+        The learning rate η.
+    momentum : float
+        μ in [0, 1).
+    nesterov : bool
+        Whether to look ahead.
+    weight_decay : float
+        λ of decoupled decay.
+    iterations : int
+        Steps of Newton and Schulz's iteration.
+    scale : str
+        "original" or "rms": how s depends on the shape.
+    adamw : bool
+        Whether the group is AdamW's.
+    betas, eps
+        Those of AdamW, for such a group.
+
+    Raises
+    ------
+    ValueError
+        If a vector is in a group without `adamw=True`.
+
+    References
+    ----------
+    Jordan et al., "Muon: an optimizer for hidden layers in neural networks", 2024, kellerjordan.github.io/posts/muon.
+    Liu et al., "Muon is scalable for LLM training", 2025, arXiv:2502.16982.
+
+    Examples
+    --------
+    The singular values of the update are about 0.7 to 1.2, though those of the gradient are 5 and 0.1:
+
+    >>> import torch
+    >>> from talweg.optimizers import Muon
+    >>> W = torch.zeros(2, 2, dtype=torch.float64, requires_grad=True)
+    >>> optimizer = Muon([W], lr=1.0)
+    >>> W.grad = torch.diag(torch.tensor([5.0, 0.1], dtype=torch.float64))
+    >>> optimizer.step()
+    >>> torch.linalg.svdvals(W.detach()).round(decimals=2)
+    tensor([0.7000, 0.6800], dtype=torch.float64)
     """
 
     lr: float = number(0.02, low=0)
@@ -45,7 +88,9 @@ class Muon(Rule):
 
     def update(self, theta, g, m, v, *, adamw, t, lr, betas, eps, weight_decay, **matrix):
         if adamw:
-            AdamW.update(self, theta, g, m, v, t=t, lr=lr, betas=betas, eps=eps, weight_decay=weight_decay)
+            # AdamW's formula alone, which asks nothing of `self`.
+            formula: Any = AdamW.update
+            formula(self, theta, g, m, v, t=t, lr=lr, betas=betas, eps=eps, weight_decay=weight_decay)
         else:
             self.update_matrices(theta, g, m, lr=lr, weight_decay=weight_decay, **matrix)
 
@@ -68,6 +113,26 @@ class Muon(Rule):
         """Parameter groups: matrices (convolutions too) for Muon, all others for AdamW.
 
         Of a model also the embeddings and the last linear layer go to AdamW, as the author advises.
+
+        Parameters
+        ----------
+        params : Module or iterable of tensors
+            A model, or parameters.
+        lr, adamw_lr : float
+            The learning rates of the two groups.
+
+        Returns
+        -------
+        list of dict
+            One or two groups, for `Muon(groups)`; an empty one is left out.
+
+        Examples
+        --------
+        >>> from torch import nn
+        >>> from talweg.optimizers import Muon
+        >>> model = nn.Sequential(nn.Linear(4, 8), nn.Tanh(), nn.Linear(8, 3))
+        >>> [[tuple(p.shape) for p in group["params"]] for group in Muon.groups(model)]
+        [[(8, 4)], [(8,), (3, 8), (3,)]]
         """
         aside: set[Tensor] = set()
         if isinstance(params, nn.Module):

@@ -14,8 +14,43 @@ class RMSprop(Rule):
     centred (Graves 2013, arXiv:1308.0850):   a ← α a + (1 - α) g;   √(v - a²) in place of √v
     with momentum:   m ← μ m + u;   θ ← θ - η m
 
-    η = lr, α = alpha, ε = eps (outside the root, as in torch), λ = weight_decay, μ = momentum. v₀ = 0: no bias
-    correction, so the first steps are larger by 1 / √(1 - α). State: v; a if centred; m if μ > 0.
+    v begins at 0 and is not corrected for it, so that the first steps are larger by 1 / √(1 - α).
+    The state is v; a if centred; m if μ > 0.
+
+    Parameters
+    ----------
+    params
+        Parameters, or groups of them with hyperparameters of their own, as in torch.
+    lr : float
+        The learning rate η.
+    alpha : float
+        α in [0, 1), the memory of v.
+    eps : float
+        ε, outside the root as in torch.
+    weight_decay : float
+        λ of an L2 penalty.
+    momentum : float
+        μ.
+    centered : bool
+        Whether to divide by an estimate of the standard deviation of g instead.
+
+    References
+    ----------
+    Tieleman & Hinton, "Lecture 6.5: RMSprop", COURSERA Neural Networks for Machine Learning, 2012.
+    Graves, "Generating sequences with recurrent neural networks", 2013, arXiv:1308.0850.
+
+    Examples
+    --------
+    The first step is η / √(1 - α), ten times lr by default:
+
+    >>> import torch
+    >>> from talweg.optimizers import RMSprop
+    >>> theta = torch.zeros(2, dtype=torch.float64, requires_grad=True)
+    >>> optimizer = RMSprop([theta], lr=0.01)
+    >>> theta.grad = torch.tensor([100.0, -0.01], dtype=torch.float64)
+    >>> optimizer.step()
+    >>> theta.detach()
+    tensor([-0.1000,  0.1000], dtype=torch.float64)
     """
 
     lr: float = number(1e-2, low=0)

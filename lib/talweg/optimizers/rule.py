@@ -19,20 +19,11 @@ FUSED_DEVICES = ("cpu", "cuda")
 
 
 class Rule(Method):
-    """An optimizer given by what it declares and by `update`, its formula:
-
-        class Momentum(Rule):
-            lr: float = number(1e-3, low=0)
-            mu: float = number(0.9, low=0, below=1)
-            buffers = ("m",)
-
-            def update(self, theta, g, m, *, lr, mu, **_):
-                m.mul_(mu).add_(g)
-                theta.add_(m, alpha=-lr)
+    """An optimizer given by what it declares and by `update`, its formula; the example below is a whole one.
 
     The hyperparameters are declared with `hyperparameters.number`, `pair`, `whole`, `flag` or `choice`. `buffers` names
-    the state: one tensor for each parameter, zero at first (or what `start` says). `numbers` names further state that is
-    a number for each parameter, with its first value.
+    the state: one tensor for each parameter, zero at first (or what `start` says). `numbers` names further state that
+    is a number for each parameter, with its first value.
 
     `update(theta, g, <buffers …>, *, t, <numbers …>, <hyperparameters …>)` changes `theta` and the buffers in place and
     returns the new numbers, if there are any. Everything is passed by these names; a formula takes what it needs and
@@ -40,10 +31,44 @@ class Rule(Method):
     `theta`, `g` and the buffers are `Tensors` (many parameters together, None for a buffer that is not kept), or single
     tensors where a rule needs shapes and sets `foreach = False`.
 
-    On some devices `fused` stands in for `update`: see `talweg.optimizers.fused`.
+    On some devices `fused` stands in for `update`: see `talweg.optimizers.fused`. Parameters without a gradient are
+    skipped.
 
-    Parameters without a gradient are skipped. Sparse gradients and complex parameters are refused before anything
-    has changed.
+    Parameters
+    ----------
+    params
+        Leaf tensors, or groups of them with hyperparameters of their own, as in torch.
+    *args, **hyperparameters
+        Values for the declared hyperparameters, in their order or by name; they have the declared defaults.
+
+    Raises
+    ------
+    ValueError
+        If a hyperparameter is unknown or outside its range, or a parameter is not a leaf.
+    TypeError
+        If a parameter is complex or not of floating point.
+    RuntimeError
+        By `step`, before anything has changed, if a gradient is sparse.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from talweg.optimizers import Rule, number
+    >>> class Momentum(Rule):
+    ...     lr: float = number(1e-3, low=0)
+    ...     mu: float = number(0.9, low=0, below=1)
+    ...     buffers = ("m",)
+    ...
+    ...     def update(self, theta, g, m, *, lr, mu, **_):
+    ...         m.mul_(mu).add_(g)
+    ...         theta.add_(m, alpha=-lr)
+    >>> theta = torch.zeros(1, dtype=torch.float64, requires_grad=True)
+    >>> optimizer = Momentum([theta], lr=0.1)
+    >>> for _ in range(2):
+    ...     theta.grad = torch.ones_like(theta)
+    ...     optimizer.step()
+    >>> theta.detach()
+    tensor([-0.2900], dtype=torch.float64)
     """
 
     buffers: ClassVar[tuple[str, ...]] = ()
@@ -147,9 +172,9 @@ class Rule(Method):
             hyper["lr"] = lr.item()
         return hyper
 
-    def _buckets(self, group: dict[str, Any]) -> Iterable[tuple[list[Tensor], list[Tensor], list[dict]]]:
+    def _buckets(self, group: dict[str, Any]) -> Iterable[tuple[list[Tensor], list[Tensor], list[dict | None]]]:
         """Parameters with a gradient, their gradients and states, in lists of one device, dtype and age."""
-        buckets: dict[tuple, tuple[list[Tensor], list[Tensor], list[dict]]] = {}
+        buckets: dict[tuple, tuple[list[Tensor], list[Tensor], list[dict | None]]] = {}
         for parameter in group["params"]:
             g = parameter.grad
             if g is None:

@@ -19,10 +19,50 @@ class SAM(Method):
     ê = ρ g(θ) / ‖g(θ)‖;   θ ← a step of `base` from θ with the gradient g(θ + ê)
     adaptive (ASAM, arXiv:2102.11600):   ê = ρ θ² ⊙ g / ‖θ ⊙ g‖
 
-    rho: the radius ρ, also per group; the norm is over all parameters. hyperparameters: those of `base`. `step` needs a
-    closure that clears the gradients, computes the loss, calls backward and returns it; it is called twice, at θ and at
-    θ + ê. Running statistics (batch normalization) see the first pass only. State: that of `base`; while in a step also
-    a copy of the parameters.
+    The norm is over all parameters. `step` needs a closure that clears the gradients, computes the loss, calls backward
+    and returns the loss; it is called twice, at θ and at θ + ê. Running statistics (batch normalization) see the first
+    pass only. The state is that of `base`, and during a step also a copy of the parameters.
+
+    Parameters
+    ----------
+    params
+        Parameters, or groups of them with hyperparameters of their own, as in torch.
+    base : callable
+        The class of the method that makes the step, or a function of parameters that makes an optimizer.
+    rho : float
+        The radius ρ.
+    adaptive : bool
+        Whether the neighbourhood is scaled with each weight.
+    **hyperparameters
+        Those of `base`.
+
+    Raises
+    ------
+    ValueError
+        If `step` gets no closure, or `rho` is negative or infinite.
+
+    References
+    ----------
+    Foret, Kleiner, Mobahi & Neyshabur, "Sharpness-aware minimization for efficiently improving generalization", ICLR
+    2021, arXiv:2010.01412. Kwon et al., "ASAM", ICML 2021, arXiv:2102.11600.
+
+    Examples
+    --------
+    With the loss θ² the gradient is taken at 1 + 0.5, and the step is 0.1 · 3:
+
+    >>> import torch
+    >>> from talweg.optimizers import SAM, SGD
+    >>> theta = torch.tensor([1.0], dtype=torch.float64, requires_grad=True)
+    >>> optimizer = SAM([theta], SGD, rho=0.5, lr=0.1)
+    >>> def closure():
+    ...     optimizer.zero_grad()
+    ...     loss = theta.square().sum()
+    ...     loss.backward()
+    ...     return loss
+    >>> optimizer.step(closure).item()
+    1.0
+    >>> theta.detach()
+    tensor([0.7000], dtype=torch.float64)
     """
 
     needs_own_pass = True

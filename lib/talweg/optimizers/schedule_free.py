@@ -92,7 +92,49 @@ class ScheduleFree(Rule):
 class ScheduleFreeSGD(ScheduleFree):
     """Schedule-Free SGD: d = g + λ y (arXiv:2405.15682; see `ScheduleFree` for x, y, z and `eval()`, `train()`).
 
-    β = momentum, λ = weight_decay. State: z, one tensor per parameter, and two numbers.
+    y = (1 - β) z + β x;   z ← z - γ d(y);   x ← (1 - c) x + c z,   c = w / Σw,  w = t^r (max γ)^p
+
+    While training the parameters hold y; `eval()` puts the answer x into them and `train()` takes it out again.
+    The state is z, one tensor per parameter, and two numbers.
+
+    Parameters
+    ----------
+    params
+        Parameters, or groups of them with hyperparameters of their own, as in torch.
+    lr : float
+        The learning rate η; γ = η min(1, t / warmup_steps).
+    momentum : float
+        β in (0, 1).
+    weight_decay : float
+        λ, taken at y.
+    warmup_steps : float
+        Updates until γ has risen to η.
+    r, weight_lr_power : float
+        The exponents r and p of the weights w.
+
+    Raises
+    ------
+    RuntimeError
+        If `step` is called between `eval()` and `train()`.
+
+    References
+    ----------
+    Defazio et al., "The road less scheduled", NeurIPS 2024, arXiv:2405.15682.
+
+    Examples
+    --------
+    With a constant gradient of 1 z goes to -0.5, -1, -1.5, and x is the mean of these points:
+
+    >>> import torch
+    >>> from talweg.optimizers import ScheduleFreeSGD
+    >>> theta = torch.zeros(1, dtype=torch.float64, requires_grad=True)
+    >>> optimizer = ScheduleFreeSGD([theta], lr=0.5)
+    >>> for _ in range(3):
+    ...     theta.grad = torch.ones_like(theta)
+    ...     optimizer.step()
+    >>> optimizer.eval()
+    >>> theta.detach()
+    tensor([-1.0000], dtype=torch.float64)
     """
 
     lr: float = number(1.0, low=0)
@@ -113,7 +155,47 @@ class ScheduleFreeSGD(ScheduleFree):
 class ScheduleFreeAdamW(ScheduleFree):
     """Schedule-Free AdamW: d = g / (√v̂ + ε) + λ y (arXiv:2405.15682; see `ScheduleFree`).
 
-    v ← β₂ v + (1 - β₂) g²;   v̂ = v / (1 - β₂ᵗ);   β = β₁, λ = weight_decay. State: z and v, and two numbers.
+    v ← β₂ v + (1 - β₂) g²;   v̂ = v / (1 - β₂ᵗ);   β = β₁
+
+    While training the parameters hold y; `eval()` puts the answer x into them and `train()` takes it out again.
+    The state is z and v, two tensors per parameter, and two numbers.
+
+    Parameters
+    ----------
+    params
+        Parameters, or groups of them with hyperparameters of their own, as in torch.
+    lr : float
+        The learning rate η.
+    betas : tuple of two floats
+        (β₁, β₂), with β₁ in (0, 1) and β₂ in [0, 1).
+    eps : float
+        ε, outside the root.
+    weight_decay : float
+        λ, taken at y.
+    warmup_steps, r, weight_lr_power : float
+        As in `ScheduleFreeSGD`.
+
+    Raises
+    ------
+    RuntimeError
+        If `step` is called between `eval()` and `train()`.
+
+    References
+    ----------
+    Defazio et al., "The road less scheduled", NeurIPS 2024, arXiv:2405.15682.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from talweg.optimizers import ScheduleFreeAdamW
+    >>> theta = torch.zeros(1, dtype=torch.float64, requires_grad=True)
+    >>> optimizer = ScheduleFreeAdamW([theta], lr=0.5)
+    >>> for _ in range(3):
+    ...     theta.grad = torch.full_like(theta, 100.0)
+    ...     optimizer.step()
+    >>> optimizer.eval()
+    >>> theta.detach()
+    tensor([-1.0000], dtype=torch.float64)
     """
 
     lr: float = number(2.5e-3, low=0)

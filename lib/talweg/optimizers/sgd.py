@@ -12,11 +12,48 @@ class SGD(Rule):
 
     g ← g + λ θ;   m ← μ m + (1 - τ) g, at first m = g;   θ ← θ - η m,   with Nesterov θ ← θ - η (g + μ m)
 
-    η = lr, μ = momentum, τ = dampening, λ = weight_decay. State: m, one tensor per parameter, if μ > 0.
+    There are two conventions for m. With τ = 0 (torch, most papers) m sums gradients and grows to about g / (1 - μ).
+    With τ = μ it is their moving average. For constant μ and η, steps η_average = η_sum / (1 - μ) give the same path
+    only if the first update is treated alike; here, as in torch, the first m is g itself, undamped, in both.
 
-    Two conventions: with τ = 0 (torch, most papers) m sums gradients and grows to about g / (1 - μ). With τ = μ it is
-    their moving average. For constant μ and η, steps η_average = η_sum / (1 - μ) give the same path only if the first
-    update is treated alike; here, as in torch, the first m is g itself, undamped, in both.
+    The state is m, one tensor per parameter, if μ > 0.
+
+    Parameters
+    ----------
+    params
+        Parameters, or groups of them with hyperparameters of their own, as in torch.
+    lr : float
+        The learning rate η.
+    momentum : float
+        μ; 0 is plain gradient descent.
+    dampening : float
+        τ in [0, 1].
+    nesterov : bool
+        Whether to look ahead; it needs momentum > 0 and dampening = 0.
+    weight_decay : float
+        λ of an L2 penalty.
+
+    Raises
+    ------
+    ValueError
+        If `nesterov` is given without momentum or with dampening, or a number lies outside its range.
+
+    References
+    ----------
+    Sutskever, Martens, Dahl & Hinton, "On the importance of initialization and momentum in deep learning", ICML 2013.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from talweg.optimizers import SGD
+    >>> theta = torch.tensor([1.0, -2.0], dtype=torch.float64, requires_grad=True)
+    >>> optimizer = SGD([theta], lr=0.1, momentum=0.9)
+    >>> for _ in range(2):
+    ...     optimizer.zero_grad()
+    ...     (theta**2 / 2).sum().backward()
+    ...     optimizer.step()
+    >>> theta.detach()
+    tensor([ 0.7200, -1.4400], dtype=torch.float64)
     """
 
     lr: float = number(1e-3, low=0)

@@ -21,13 +21,57 @@ class Sophia(Rule):
     m ← β₁ m + (1 - β₁) g;   every k updates  h ← β₂ h + (1 - β₂) ĥ
     θ ← θ - η λ θ;   θ ← θ - η clip(m / max(γ h, ε), 1)
 
-    γ = gamma, (β₁, β₂) = betas, ε = eps, λ = weight_decay, k = every. Where curvature is small or negative the step is
-    that of a sign method. The estimate ĥ comes from `update_curvature`, called before `step`: without one, `step` is
-    an error. The authors' code has `rho` for γ and multiplies by the batch size in the step; here it is in ĥ, as in
-    the paper. State: m and h, two tensors per parameter, and the number of estimates.
+    Where curvature is small or negative the step is that of a sign method. The estimate ĥ comes from
+    `update_curvature`, which is called before `step`. The authors' code has `rho` for γ and multiplies by the batch
+    size in the step; here it is in ĥ, as in the paper. The state is m and h, two tensors per parameter, and the number
+    of estimates.
 
-    estimator: "hutchinson" (of diag H; the paper uses γ = 0.01) or "gauss-newton-bartlett" (of the diagonal of the
-    Gauss-Newton matrix, never negative; γ = 0.05).
+    Parameters
+    ----------
+    params
+        Parameters, or groups of them with hyperparameters of their own, as in torch.
+    lr : float
+        The learning rate η, which is also the longest step of an entry.
+    betas : tuple of two floats
+        (β₁, β₂), each in [0, 1).
+    gamma : float
+        γ; the paper uses 0.01 with "hutchinson" and 0.05 with "gauss-newton-bartlett".
+    eps : float
+        ε.
+    weight_decay : float
+        λ of decoupled decay.
+    estimator : str
+        "hutchinson" (of diag H) or "gauss-newton-bartlett" (of the diagonal of the Gauss-Newton matrix, never
+        negative). It is one for all groups.
+    every : int
+        k, the number of updates from one estimate to the next.
+
+    Raises
+    ------
+    RuntimeError
+        If `step` is called before there is an estimate.
+
+    References
+    ----------
+    Liu et al., "Sophia: a scalable stochastic second-order optimizer for language model pre-training", ICLR 2024,
+    arXiv:2305.14342.
+
+    Examples
+    --------
+    Curvatures of 100 and 1 do not matter to it: both coordinates move by the same share of their way.
+
+    >>> import torch
+    >>> from talweg.optimizers import Sophia
+    >>> theta = torch.ones(2, dtype=torch.float64, requires_grad=True)
+    >>> def loss():
+    ...     return 50 * theta[0] ** 2 + theta[1] ** 2 / 2
+    >>> optimizer = Sophia([theta], lr=0.1, betas=(0.0, 0.0), gamma=1.0, weight_decay=0)
+    >>> optimizer.update_curvature(loss)
+    True
+    >>> loss().backward()
+    >>> optimizer.step()
+    >>> theta.detach()
+    tensor([0.9000, 0.9000], dtype=torch.float64)
     """
 
     lr: float = number(1e-4, low=0)
@@ -70,10 +114,22 @@ class Sophia(Rule):
         self.update_curvature(outputs if self.estimator == "gauss-newton-bartlett" else lambda: loss(outputs()))
 
     def update_curvature(self, forward: Callable[[], Tensor], generator: torch.Generator | None = None) -> bool:
-        """Fold a new estimate into h if one is due, before the updates 1, 1 + k, 1 + 2k, …; says whether it was.
+        """Fold a new estimate into h if one is due: before the updates 1, 1 + k, 1 + 2k, ….
 
-        A group may have a k of its own. forward: called only then. Returns what the estimator needs: the loss of a
-        batch ("hutchinson"), or the logits B×classes ("gauss-newton-bartlett"), with their graph.
+        A group may have a k of its own.
+
+        Parameters
+        ----------
+        forward : callable
+            Called only when an estimate is due. It returns what the estimator needs, with its graph: the loss of a
+            batch ("hutchinson"), or the logits, B×classes ("gauss-newton-bartlett").
+        generator : torch.Generator, optional
+            On the CPU; it draws the probes, or the labels.
+
+        Returns
+        -------
+        bool
+            Whether an estimate was due.
         """
         due = [group for group in self.param_groups if self._is_due(group)]
         parameters = [parameter for group in due for parameter in group["params"] if parameter.requires_grad]
@@ -127,7 +183,7 @@ def hessian_product(loss: Tensor, parameters: Sequence[Tensor], u: Sequence[Tens
     terms = [(g * v).sum() for g, v in zip(gradients, u, strict=True) if g is not None and g.requires_grad]
     if not terms:  # the loss is linear in them: H = 0
         return [None if g is None else torch.zeros_like(g) for g in gradients]
-    products = torch.autograd.grad(sum(terms), parameters, allow_unused=True)
+    products = torch.autograd.grad(torch.as_tensor(sum(terms)), parameters, allow_unused=True)
     return [
         None if g is None else torch.zeros_like(g) if hu is None else hu
         for g, hu in zip(gradients, products, strict=True)

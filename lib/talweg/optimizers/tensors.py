@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from functools import partial
 from itertools import repeat
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -82,12 +83,13 @@ for _name in dir(torch):
         setattr(Tensors, _short, _method(_short, getattr(torch, _name)))
 
 
-def pieces(columns: list[list[Tensor] | None], split: bool) -> Iterator[list[list[Tensor] | None]]:
+def pieces(columns: list[list[Tensor] | None], split: bool) -> Iterator[list[Any]]:
     """Cut columns (parameters, gradients, state …: lists of equal length) into parts of about PIECE_BYTES.
 
     Whole tensors are put together; with `split`, one that is larger is cut along its first dimension (views: no copy).
+    The parameters come first and are always there; another column may be None.
     """
-    parameters = columns[0]
+    parameters: Any = columns[0]
     entries = PIECE_BYTES * torch.get_num_threads() // parameters[0].element_size()
     if sum(map(Tensor.numel, parameters)) <= entries:
         yield columns

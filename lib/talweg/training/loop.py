@@ -13,10 +13,29 @@ from talweg.bars import bar
 from talweg.data import Dataset
 from talweg.schedules import Schedule, scheduled
 from talweg.training.epochs import epoch_batches
+from talweg.training.stacked_optimizer import StackedOptimizer
 
 
 class NonFiniteLoss(FloatingPointError):
-    """The loss became NaN or infinite; `step` counts from 0, `seeds` are the runs it happened to."""
+    """The loss of a training became NaN or infinite.
+
+    Parameters
+    ----------
+    step : int
+        The number of updates made before.
+    seeds : list of int
+        The runs it happened to.
+    value : float
+        The first such loss.
+
+    Examples
+    --------
+    >>> from talweg.training import NonFiniteLoss
+    >>> raise NonFiniteLoss(12, [3, 5], float("inf"))
+    Traceback (most recent call last):
+        ...
+    talweg.training.loop.NonFiniteLoss: the loss is inf at step 12 (seeds 3, 5); a smaller learning rate may help.
+    """
 
     def __init__(self, step: int, seeds: list[int], value: float):
         self.step, self.seeds, self.value = step, seeds, value
@@ -29,6 +48,27 @@ class Listener:
 
     The order of listeners is the order of their calls. The recorder is always the first: it sees gradients as they
     were computed, whatever a later listener makes of them.
+
+    Examples
+    --------
+    Clipping each gradient's entries before the update:
+
+    >>> import torch
+    >>> from talweg import data
+    >>> from talweg.models import MLP
+    >>> from talweg.optimizers import SGD
+    >>> from talweg.training import Listener, train
+    >>> class Clip(Listener):
+    ...     def before_step(self, training):
+    ...         for parameter in training.parameters:
+    ...             parameter.grad.clamp_(-1e-3, 1e-3)
+    >>> model = MLP((64, 10))
+    >>> run = train(
+    ...     model, data.load("digits"), SGD(model.parameters(), lr=1.0), epochs=1, batch_size=None, seed=0,
+    ...     record=["trajectory"], listeners=[Clip()],
+    ... )
+    >>> (run.trajectory[1] - run.trajectory[0]).abs().max().item() <= 1.001e-3
+    True
     """
 
     def begin(self, training: Training) -> None:
@@ -54,9 +94,20 @@ class Listener:
 class Training(ABC):
     """K networks that learn on a data set (K = 1 for `train`): what the loop drives and what listeners see.
 
-    parameters: leaf tensors, K×… if `stacked`; `rows` makes both cases alike. optimizer: holds them.
-    losses: K, of the batch, from before its update. epoch, step: how many are over.
-    stopped: a listener sets it to end the training after this epoch.
+    `parameters` are leaf tensors, K×… if `stacked`; `rows` makes both cases alike. `losses` are the K losses of the
+    batch, from before its update. `epoch` and `step` say how many are over. A listener sets `stopped` to end the
+    training after this epoch.
+
+    Parameters
+    ----------
+    dataset : Dataset
+        The data, where the training takes place.
+    loss : callable
+        (outputs, y) → mean over the samples.
+    parameters : list of Tensor
+        Those that are trained.
+    seeds : list of int
+        One for each network.
     """
 
     stacked: bool
@@ -121,7 +172,7 @@ class Training(ABC):
 
 def run(
     training: Training,
-    optimizer: torch.optim.Optimizer,
+    optimizer: torch.optim.Optimizer | StackedOptimizer,
     listeners: Iterable[Listener],
     *,
     epochs: int,

@@ -40,15 +40,51 @@ def train_seeds(
 ) -> list[Run]:
     """Train one model for each seed, with `Optimizer(…, **hyperparameters)`; each run equals `train` with its seed.
 
-    Optimizer: a class, or any function of parameters that makes an optimizer. models: K models of one architecture (they are trained in place), or a function that makes one: it is called
-    once for each seed, after `torch.manual_seed(seed)`. Everything else as in `train`.
-
-    listeners: makes those of one training, as in `train`; those of stacked networks see all K at once.
-
     The parameters are stacked K×… and go through batched products, on digits several times faster than one after
     another. Models with dropout or running statistics, and methods that need more than a gradient (SAM, Sophia,
-    Schedule-Free), are trained one after another. NonFiniteLoss if one run's loss is not finite: it names the step and
-    the seeds.
+    Schedule-Free), are trained one after another.
+
+    Parameters
+    ----------
+    models : sequence of Module, or callable
+        K models of one architecture, which are trained in place; or a function that makes one: it is called once for
+        each seed, after `torch.manual_seed(seed)`.
+    dataset : Dataset
+        Of the models' dtype.
+    Optimizer : callable
+        A class of optimizers, or a function of parameters that makes one.
+    epochs, batch_size, record, every, loss, schedule, device
+        As in `train`.
+    seeds : iterable of int
+        K different ones.
+    listeners : callable
+        Makes those of one training, as in `train`; those of stacked networks see all K at once.
+    **hyperparameters
+        Those of the optimizer.
+
+    Returns
+    -------
+    list of Run
+        One for each seed.
+
+    Raises
+    ------
+    NonFiniteLoss
+        If one run's loss is not finite; it names the step and the seeds.
+    ValueError
+        If the seeds are not different, or the models do not fit them or one another.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from talweg import data
+    >>> from talweg.models import MLP
+    >>> from talweg.optimizers import SGD
+    >>> from talweg.training import train_seeds
+    >>> make = lambda: MLP((64, 10))
+    >>> runs = train_seeds(make, data.load("digits"), SGD, epochs=2, batch_size=64, seeds=[0, 1], lr=0.1)
+    >>> [run.seed for run in runs], torch.stack([run["val_loss"] for run in runs]).shape
+    ([0, 1], torch.Size([2, 3]))
     """
     seeds = list(seeds)
     models = _made(models, seeds)

@@ -36,20 +36,62 @@ def train(
 ) -> Run:
     """Train `model` in place on `dataset`; every epoch visits each training sample once, in a new order.
 
-    batch_size: samples of a step at most (None: all); an epoch is cut into equal batches, give or take one sample.
-    seed: of the order (a CPU generator: the same on every device) and of dropout.
-    record: "loss" (of the batch, before each step; then of the last batch after the last step: steps + 1 values),
-        "grad_norm" (of the batch, steps values), "step_norm" (length of the update, steps), "weight_norm" (steps + 1),
-        "trajectory" (parameter vectors each `every` steps, from step 0), and, before training and after each epoch
-        (epochs + 1 values), "val_loss", "val_accuracy", "train_loss", "train_accuracy" over the whole set.
-    loss: (outputs, y) → mean over the samples. schedule: t = 1, 2, … → the factor of lr in step t; afterwards lr is
-        what it was. device: where to train; default: where the data are. The model is moved there.
-    listeners: what else is to happen (clipping, early stopping …): see `training.Listener`.
-
     SAM gets its second pass, Sophia its curvature. A Schedule-Free method is evaluated at its average, with batch
     statistics estimated there; the model holds that in the end.
 
-    NonFiniteLoss, naming the step, if the loss becomes NaN or infinite: before an update is made from it.
+    Parameters
+    ----------
+    model : Module
+        Trained in place, and moved to `device`.
+    dataset : Dataset
+        Of the model's dtype.
+    optimizer : torch.optim.Optimizer
+        Holds the model's parameters.
+    epochs : int
+        How often each sample is visited.
+    batch_size : int or None
+        Samples of a step at most (None: all); an epoch is cut into equal batches, give or take one sample.
+    seed : int
+        Of the order (a CPU generator: the same on every device) and of dropout.
+    record : str or iterable of str
+        "loss" (of the batch, before each step; then of the last batch after the last step: steps + 1 values),
+        "grad_norm" (of the batch, steps values), "step_norm" (length of the update, steps), "weight_norm" (steps + 1),
+        "trajectory" (parameter vectors each `every` steps, from step 0), and, before training and after each epoch
+        (epochs + 1 values), "val_loss", "val_accuracy", "train_loss", "train_accuracy" over the whole set.
+    every : int
+        Steps from one point of the trajectory to the next.
+    loss : callable
+        (outputs, y) → mean over the samples.
+    schedule : callable, optional
+        t = 1, 2, … → the factor of lr in step t; afterwards lr is what it was.
+    device : optional
+        Where to train; default: where the data are.
+    listeners : iterable of Listener
+        What else is to happen (clipping, early stopping …).
+
+    Returns
+    -------
+    Run
+        Histories, trajectory and the trained state, on the CPU.
+
+    Raises
+    ------
+    NonFiniteLoss
+        If the loss becomes NaN or infinite, before an update is made from it; it names the step.
+    ValueError
+        If the optimizer does not hold the model's parameters, or model and data differ in dtype.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from talweg import data
+    >>> from talweg.models import MLP
+    >>> from talweg.optimizers import Adam
+    >>> from talweg.training import train
+    >>> model = MLP((64, 32, 10))
+    >>> run = train(model, data.load("digits"), Adam(model.parameters(), lr=0.01), epochs=3, batch_size=64, seed=0)
+    >>> run["val_accuracy"].shape, run["val_accuracy"][-1].item() > 0.8
+    (torch.Size([4]), True)
     """
     dataset = placed(dataset, device, model)
     training = OneModel(model.to(dataset.x_train.device), dataset, optimizer, loss, seed)

@@ -2,6 +2,7 @@
 
 import copy
 import io
+import re
 
 import pytest
 import torch
@@ -170,10 +171,12 @@ def test_other_memory_layouts_than_the_gradients_are_right(kind):
     assert_close(walk(kind([turned], **h), [turned], gradients), walk(kind([straight], **h), [straight], gradients))
 
 
-def test_every_method_documents_its_state_and_source():
+def test_every_method_documents_its_state_its_source_and_its_hyperparameters():
     for name, kind in RULES.items():
-        if kind is not SGD:
-            assert "State:" in kind.__doc__ and any(char.isdigit() for char in kind.__doc__.splitlines()[0]), name
+        assert "The state is " in " ".join(kind.__doc__.split()), name
+        assert any(char.isdigit() for char in kind.__doc__.splitlines()[0]), name
+        parameters = kind.__doc__.split("Parameters\n")[1].split("References\n")[0]
+        assert [one for one in kind.hyperparameters if not re.search(rf"^    (.*, )?{one}\b", parameters, re.M)] == []
 
 
 @pytest.mark.gpu
