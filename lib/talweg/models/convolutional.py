@@ -173,7 +173,7 @@ class ResNet(nn.Module):
 
     def residual_branches(self) -> list[nn.Module]:
         """The functions F of the blocks x + F(x), in order; none without skips."""
-        return [block.branch for block in self.blocks if block.skip]
+        return [block.branch for block in self.blocks if isinstance(block, ResidualBlock) and block.skip]
 
 
 class ResidualBlock(nn.Module):
@@ -221,7 +221,7 @@ def _branch(inputs: int, outputs: int, norm: str | None, activated: type[nn.Modu
     return nn.Sequential(first, *_norm(norm, outputs), activated(), second, *_norm(norm, outputs))
 
 
-def _fixup_branch(inputs: int, outputs: int, norm: None, activated: type[nn.Module]) -> nn.Sequential:
+def _fixup_branch(inputs: int, outputs: int, _norm: str | None, activated: type[nn.Module]) -> nn.Sequential:
     first, second = _convolutions(inputs, outputs)
     entry = (ScalarBias(), first, ScalarBias(), activated())
     return nn.Sequential(*entry, ScalarBias(), second, ScalarMultiplier(), ScalarBias())

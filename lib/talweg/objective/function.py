@@ -88,7 +88,7 @@ class Objective:
 
     def gradient(self, theta: Tensor) -> Tensor:
         """∇f at a checked point: by autograd, unless a subclass knows the formula."""
-        return _sum(gradient_of(term)(theta) for term in self.terms())
+        return added(gradient_of(term)(theta) for term in self.terms())
 
     def hvp(self, theta: Tensor, v: Tensor) -> Tensor:
         """The Hessian-vector product ∇²f(θ) v without the Hessian.
@@ -109,7 +109,7 @@ class Objective:
         """
         theta = self.point(theta).detach()
         v = self.point(v, name="v").detach().to(theta)
-        return _sum(hessian_product(term, theta, v) for term in self.terms())
+        return added(hessian_product(term, theta, v) for term in self.terms())
 
     def hessian_at(self, theta: Tensor) -> Hessian:
         """∇²f(θ) as an operator, H @ v, for many products at one point: the graph of ∇f(θ) is built once and kept.
@@ -142,13 +142,13 @@ class Objective:
         theta = self.point(theta).detach()
         if self.dim > HESSIAN_LIMIT:
             raise ValueError(f"a full Hessian is limited to {HESSIAN_LIMIT} parameters, this has {self.dim}: use hvp")
-        return _sum(_hessian(term, theta) for term in self.terms())
+        return added(_hessian(term, theta) for term in self.terms())
 
     @torch.no_grad()
     def many(self, thetas: Tensor) -> Tensor:
         """f at K points at once: (K, P) → (K,)."""
         thetas = self.points(thetas)
-        return _sum(vmap(term, chunk_size=self._chunk())(thetas) for term in self.terms())
+        return added(vmap(term, chunk_size=self._chunk())(thetas) for term in self.terms())
 
     @torch.no_grad()
     def slice(self, origin: Tensor, directions: Tensor, weights: Tensor) -> Tensor:
@@ -190,7 +190,7 @@ class Objective:
     def grads(self, thetas: Tensor) -> Tensor:
         """∇f at K points at once: (K, P) → (K, P)."""
         thetas = self.points(thetas).detach()
-        return _sum(vmap(gradient_of(term), chunk_size=self._chunk())(thetas) for term in self.terms())
+        return added(vmap(gradient_of(term), chunk_size=self._chunk())(thetas) for term in self.terms())
 
     def _chunk(self) -> int:
         return max(1, ELEMENTS_AT_ONCE // self.dim)
@@ -261,11 +261,12 @@ def checked_indices(indices: Tensor, rows: int) -> Tensor:
     return indices
 
 
-def _sum(tensors: Iterable[Tensor]) -> Tensor:
+def added(tensors: Iterable[Tensor]) -> Tensor:
     """Sum of tensors, added as they come: only one batch's result is alive at a time."""
     total = None
     for tensor in tensors:
         total = tensor if total is None else total + tensor
+    assert total is not None  # an objective has at least one term
     return total
 
 

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 from torch.func import vmap
 
+from talweg.objective.function import added
 from talweg.objective.network import NetworkObjective
 from talweg.objective.operator import Operator
 
@@ -27,13 +28,13 @@ class _OfOutputs(Operator):
         if not isinstance(f, NetworkObjective):
             raise TypeError(f"{type(self).__name__} needs the objective of a network; got {type(f).__name__}.")
         super().__init__(f, theta)
-        self._batches = f.batches()
+        self._n, self._batches = f.n, f.batches()
         self._kept = self._products(self._batches[0]) if len(self._batches) == 1 else None
 
     def product(self, v: Tensor) -> Tensor:
         if self._kept is not None:
             return self._kept(v)
-        return sum(self._products(batch)(v) * (batch.n / self.objective.n) for batch in self._batches)
+        return added(self._products(batch)(v) * (batch.n / self._n) for batch in self._batches)
 
     def _products(self, batch: NetworkObjective) -> Map:
         """v ↦ Jᵀ M J v over one batch."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import builtins
 import copy
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
 import torch
@@ -18,7 +18,7 @@ from talweg.models.norms import batch_norms
 from talweg.objective.fast.choose import fastest
 from talweg.objective.fast.chunks import activations_at_once, evaluate, raise_malloc_threshold
 from talweg.objective.fast.dense_chain import losses, stacked_forward
-from talweg.objective.function import Mean
+from talweg.objective.function import Mean, added
 
 __all__ = ["NetworkObjective"]
 
@@ -66,6 +66,8 @@ class NetworkObjective(Mean):
     (3, 2.0, [0.0, 2.0, 2.0])
     """
 
+    theta: Tensor  # pyright: ignore[reportIncompatibleVariableOverride]  # a network always has a point to start from
+
     def __init__(
         self,
         model: nn.Module,
@@ -93,7 +95,7 @@ class NetworkObjective(Mean):
         self._sizes = [p.numel() for p in parameters.values()]
 
     def value(self, theta: Tensor) -> Tensor:
-        return sum(term(theta) for term in self.terms())
+        return added(term(theta) for term in self.terms())
 
     def terms(self) -> Sequence[Callable[[Tensor], Tensor]]:
         """One function for each batch: its loss times its share of the samples."""
@@ -170,7 +172,7 @@ class NetworkObjective(Mean):
         values = (
             evaluate(fastest(batch, origin, directions), weights) * (batch.n / self.n) for batch in self.batches()
         )
-        return sum(values)
+        return added(values)
 
     def with_loss(self, loss: Callable[[Tensor, Tensor], Tensor]) -> NetworkObjective:
         """The same network and data under another loss or measure, such as `talweg.landscape.accuracy`."""
@@ -192,7 +194,7 @@ class NetworkObjective(Mean):
 
     def _stacked(self, forward: Callable, thetas: Tensor) -> Tensor:
         parameters = self.unflatten(thetas)
-        return sum(batch.losses([forward(parameters, batch.x)]) * (batch.n / self.n) for batch in self.batches())
+        return added(batch.losses([forward(parameters, batch.x)]) * (batch.n / self.n) for batch in self.batches())
 
     def _stacked_at_once(self, thetas: Tensor) -> int:
         return max(1, activations_at_once(thetas.device) // self._activations())
@@ -224,7 +226,7 @@ def _forget_statistics(model: nn.Module) -> None:
         module.track_running_stats = False
 
 
-def _flat(parameters: dict[str, Tensor]) -> Tensor:
+def _flat(parameters: Mapping[str, Tensor]) -> Tensor:
     if not parameters:
         raise ValueError("model has no parameters")
     kinds = {(p.dtype, p.device) for p in parameters.values()}

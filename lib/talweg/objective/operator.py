@@ -88,7 +88,8 @@ class Operator:
             return (self @ torch.as_tensor(v.reshape(-1)).to(self.theta)).cpu().numpy()
 
         dtype = torch.empty(0, dtype=self.dtype).numpy().dtype
-        return LinearOperator(self.shape, matvec=matvec, rmatvec=matvec, dtype=dtype)
+        make: Any = LinearOperator  # its signature comes from __new__, which SciPy's types do not show
+        return make(self.shape, matvec=matvec, rmatvec=matvec, dtype=dtype)
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({type(self.objective).__name__}, shape={self.shape}, dtype={self.dtype})"

@@ -78,13 +78,13 @@ class Beale(Formula):
 
     def value(self, theta: Tensor) -> Tensor:
         x, y = theta.unbind(-1)
-        return sum((c - x * (1 - y**i)) ** 2 for i, c in enumerate(self.constants, start=1))
+        return sum(((c - x * (1 - y**i)) ** 2 for i, c in enumerate(self.constants, start=1)), torch.zeros_like(x))
 
     def gradient(self, theta: Tensor) -> Tensor:
         x, y = theta.unbind(-1)
         residuals = [c - x * (1 - y**i) for i, c in enumerate(self.constants, start=1)]
-        along_x = sum(-2 * r * (1 - y**i) for i, r in enumerate(residuals, start=1))
-        along_y = sum(2 * r * x * i * y ** (i - 1) for i, r in enumerate(residuals, start=1))
+        along_x = sum((-2 * r * (1 - y**i) for i, r in enumerate(residuals, start=1)), torch.zeros_like(x))
+        along_y = sum((2 * r * x * i * y ** (i - 1) for i, r in enumerate(residuals, start=1)), torch.zeros_like(x))
         return torch.stack([along_x, along_y], dim=-1)
 
     def grads(self, thetas: Tensor) -> Tensor:
