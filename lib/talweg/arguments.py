@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, SupportsIndex
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -23,7 +23,7 @@ def one_of(argument: str, given: object, allowed: Iterable[str]) -> str:
 
 def positive_int(argument: str, given: object) -> int:
     """Return `given` if it is an integer of at least 1; else a TypeError or ValueError."""
-    if isinstance(given, bool) or not hasattr(given, "__index__"):
+    if isinstance(given, bool) or not isinstance(given, SupportsIndex):
         raise TypeError(f"{argument} must be a positive integer; got {given!r}.")
     if given.__index__() < 1:
         raise ValueError(f"{argument} must be at least 1; got {given!r}.")

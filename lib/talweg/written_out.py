@@ -155,5 +155,5 @@ _WRITTEN_OUT: dict[Callable, Callable] = {
     F.batch_norm: batch_norm,
     F.instance_norm: instance_norm,
     F.hardsigmoid: hardsigmoid,
-    torch._weight_norm: weight_norm,
+    torch._weight_norm: weight_norm,  # pyright: ignore[reportPrivateImportUsage]  # the operation has no public name
 }

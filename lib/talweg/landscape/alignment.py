@@ -16,10 +16,37 @@ __all__ = ["align", "permute"]
 def align(model: nn.Module, reference: nn.Module, *, sweeps: int = 50, seed: int = 0) -> nn.Module:
     """A copy of an MLP whose hidden units are in the order that is nearest to the reference's weights.
 
-    Weight matching (Ainsworth, Hayase & Srinivasa 2023, arXiv:2209.04836, Algorithm 1): layer by layer in random order,
-    the units are assigned to those of the reference so that the inner product of all weights and biases is largest
-    (SciPy), until nothing changes. That never moves away from the reference, but need not find the best order.
-    The function of the network stays the same. ValueError: not two chains of dense layers of one shape.
+    Weight matching: layer by layer in random order, the units are assigned to those of the reference so that the inner
+    product of all weights and biases is largest (SciPy), until nothing changes. That never moves away from the
+    reference, but need not find the best order. The function of the network stays the same.
+
+    Parameters
+    ----------
+    model, reference
+        Two chains of dense layers of one shape.
+    sweeps
+        Passes over all layers, at most.
+    seed
+        Of the order of the layers.
+
+    Raises
+    ------
+    ValueError
+        The models are no such chains, or differ in shape.
+
+    References
+    ----------
+    Ainsworth, Hayase & Srinivasa 2023, arXiv:2209.04836, Algorithm 1.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from talweg.landscape import align, permute
+    >>> from talweg.models import MLP
+    >>> model = MLP((3, 4, 2))
+    >>> shuffled = permute(model, [torch.tensor([2, 0, 3, 1])])
+    >>> all(torch.equal(p, q) for p, q in zip(align(shuffled, model).parameters(), model.parameters()))
+    True
     """
     from scipy.optimize import linear_sum_assignment
 
@@ -44,7 +71,29 @@ def align(model: nn.Module, reference: nn.Module, *, sweeps: int = 50, seed: int
 
 
 def permute(model: nn.Module, orders: list[Tensor]) -> nn.Module:
-    """A copy of an MLP with the units of each hidden layer reordered: unit i is the one that was orders[layer][i]."""
+    """A copy of an MLP with the units of each hidden layer reordered: unit i is the one that was orders[layer][i].
+
+    Parameters
+    ----------
+    model
+        A chain of at least two dense layers.
+    orders
+        One permutation for each hidden layer.
+
+    Raises
+    ------
+    ValueError
+        Another model, or orders that are no permutations of its units.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from talweg.landscape import permute
+    >>> from talweg.models import MLP
+    >>> model, x = MLP((3, 4, 2)), torch.ones(1, 3)
+    >>> torch.allclose(permute(model, [torch.tensor([2, 0, 3, 1])])(x), model(x), atol=1e-6)
+    True
+    """
     result = copy.deepcopy(model)
     layers = _dense(result, "model")
     if len(orders) != len(layers) - 1:

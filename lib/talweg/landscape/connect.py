@@ -22,8 +22,24 @@ KINDS = ("line", "bezier", "chain")
 class Curve:
     """A curve φ: [0, 1] → ℝᴾ from a to b through or towards bends, and f along it.
 
-    controls: (m + 2, P), from a over the bends to b. t, values: f(φ(t)) at t, (T,). history: f at the sampled points,
-    averaged, of each step of the search (none for a line).
+    Parameters
+    ----------
+    kind
+        "line", "bezier" or "chain".
+    controls
+        From a over the bends to b, (m + 2, P).
+    t, values
+        f(φ(t)) at t, (T,).
+    history
+        f at the sampled points, averaged, in each step of the search (none for a line).
+
+    Examples
+    --------
+    >>> import torch
+    >>> from talweg.landscape import Curve
+    >>> curve = Curve("line", torch.tensor([[0.0, 0.0], [2.0, 4.0]]), torch.linspace(0, 1, 3), torch.tensor([1.0, 5.0, 2.0]))
+    >>> curve.points([0.5]).tolist(), curve.barrier
+    ([[1.0, 2.0]], 3.5)
     """
 
     kind: str
@@ -68,14 +84,56 @@ def connect(
 ) -> Curve:
     """A curve from a to b, and f at `resolution` equidistant values of t along it.
 
-    kind: "line" as it is; "bezier" or "chain" (polygonal) with `bends` points that are moved to make the mean of f
-    along the curve small, E over t uniform (Garipov et al. 2018, arXiv:1802.10026). They begin on the line.
-    steps, lr, samples: Adam's steps, each with the gradient at so many t, one in each of as many equal parts of [0, 1];
-    lr: default 2 % of the distance of a and b per √P, falling to zero along a cosine. batch_size: samples of the data
-    for each step (means over samples only, such as networks with their data; default all). seed: of t and the batches.
-
     Networks with batch normalization need an objective made with batch_norm="data", whose statistics are computed anew
-    at each point: running statistics of a or b mean nothing in between (ValueError).
+    at each point: running statistics of a or b mean nothing in between.
+
+    Parameters
+    ----------
+    f
+        The objective.
+    a, b
+        The ends, (P,).
+    kind
+        "line" as it is; "bezier" or "chain" (polygonal) with `bends` points that are moved to make the mean of f along
+        the curve small, the expectation being over t uniform. They begin on the line.
+    bends
+        Number of points between a and b.
+    steps, lr, samples
+        Adam's steps, each with the gradient at so many t, one in each of as many equal parts of [0, 1]. The default of
+        lr is 2 % of the distance of a and b per √P; it falls to zero along a cosine.
+    batch_size
+        Samples of the data for each step (means over samples only, such as networks with their data); the default is all.
+    resolution
+        Values of t at which f is evaluated in the end.
+    seed
+        Of t and the batches.
+
+    Returns
+    -------
+    Curve
+        With f along it.
+
+    Raises
+    ------
+    ValueError
+        Running statistics as above, points that are one, or an unknown kind.
+    TypeError
+        batch_size for an objective that is no mean over samples.
+    FloatingPointError
+        The loss on the curve is not finite.
+
+    References
+    ----------
+    Garipov et al. 2018, arXiv:1802.10026.
+
+    Examples
+    --------
+    >>> from talweg.landscape import connect
+    >>> from talweg.surfaces import GaussianMixture
+    >>> f = GaussianMixture([1.0, 1.0], [0.5, 0.5], [[-2.0, 0.0], [2.0, 0.0]])
+    >>> curve = connect(f, [-2.0, 0.0], [2.0, 0.0])
+    >>> len(curve.values), round(curve.barrier, 3)
+    (61, 0.999)
     """
     a, b = (finite(name, f.point(point, name)) for name, point in (("a", a), ("b", b)))
     one_of("kind", kind, KINDS)
@@ -113,7 +171,7 @@ def _trained(
         for step in range(steps):
             t = (torch.rand(positive_int("samples", samples), generator=generator) + torch.arange(samples)) / samples
             weights = basis(kind, len(controls), t.to(controls))
-            batch = f if batch_size is None else f.sample(batch_size, generator)
+            batch = f.sample(batch_size, generator) if isinstance(f, Mean) and batch_size is not None else f
             here = weights @ torch.cat([controls[:1], bends.detach(), controls[-1:]])
             gradients, value = batch.grads(here), batch.many(here).mean()
             if not value.isfinite() or not gradients.isfinite().all():

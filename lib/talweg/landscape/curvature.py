@@ -27,7 +27,27 @@ WHICH = ("largest", "smallest", "magnitude")
 
 
 class Eigenpairs(NamedTuple):
-    """values (k,), vectors (k, P) of norm 1, one in each row, residuals ‖Hv − λv‖ (k,); number of products spent."""
+    """Eigenpairs of a symmetric operator, as `eigenpairs` returns them.
+
+    Parameters
+    ----------
+    values
+        (k,).
+    vectors
+        Of norm 1, one in each row, (k, P).
+    residuals
+        ‖Hv − λv‖, (k,).
+    products
+        Number of products spent.
+
+    Examples
+    --------
+    >>> from talweg.landscape import eigenpairs
+    >>> from talweg.surfaces import Quadratic
+    >>> found = eigenpairs(Quadratic([1.0, 2.0]), [0.0, 0.0])
+    >>> found.vectors.abs().round(decimals=6).tolist(), found.products
+    ([[0.0, 1.0]], 2)
+    """
 
     values: Tensor
     vectors: Tensor
@@ -36,7 +56,16 @@ class Eigenpairs(NamedTuple):
 
 
 class Trace(NamedTuple):
-    """Estimate of the trace, its standard error, and the samples vᵀHv it is the mean of."""
+    """An estimated trace: its value, its standard error, and the samples vᵀHv it is the mean of.
+
+    Examples
+    --------
+    >>> from talweg.landscape import trace
+    >>> from talweg.surfaces import Quadratic
+    >>> found = trace(Quadratic([1.0, 2.0]), [0.0, 0.0], samples=4)
+    >>> found.samples.tolist(), found.standard_error.item()
+    ([3.0, 3.0, 3.0, 3.0], 0.0)
+    """
 
     value: Tensor
     standard_error: Tensor
@@ -44,7 +73,20 @@ class Trace(NamedTuple):
 
 
 class NotConverged(RuntimeError):
-    """Lanczos did not reach the tolerance; `found` holds the eigenpairs as far as it came, with their residuals."""
+    """Lanczos did not reach the tolerance; `found` holds the eigenpairs as far as it came, with their residuals.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from talweg.landscape import NotConverged, eigenpairs
+    >>> from talweg.surfaces import Quadratic
+    >>> f = Quadratic(torch.arange(1.0, 101.0))
+    >>> try:
+    ...     eigenpairs(f, torch.zeros(100), max_products=3)
+    ... except NotConverged as error:
+    ...     print(error.found.products)
+    3
+    """
 
     def __init__(self, message: str, found: Eigenpairs):
         super().__init__(message)
@@ -62,17 +104,49 @@ def eigenpairs(
     start: Tensor | None = None,
     seed: int = 0,
 ) -> Eigenpairs:
-    """The k outermost eigenpairs of ∇²f(θ), each with ‖Hv − λv‖ ≤ tol |λ|: Lanczos, fully reorthogonalized.
+    """The k outermost eigenpairs of ∇²f(θ), each with ‖Hv − λv‖ ≤ tol |λ|, by Lanczos's method, fully reorthogonalized.
 
-    f: an objective, with theta (P,); or an operator alone: `eigenpairs(GaussNewton(f, theta), k=3)`.
-    which: "largest" values first, "smallest" (most negative) first, or largest "magnitude" first. The residual of an
-    eigenvalue that is zero beside the largest is only asked to be at rounding, as |λ| cannot be resolved there.
-    max_products: limit of products (default max(20 k, 300), at most P); one vector is kept for each (P numbers).
-    start: a vector to start from, such as an eigenvector of a nearby point; default: Gaussian, from `seed`.
+    The residual of an eigenvalue that is zero beside the largest is only asked to be at rounding, as |λ| cannot be
+    resolved there. Values come from one Krylov space and so can miss copies of an eigenvalue that is repeated exactly,
+    unless the space is exhausted.
 
-    Values come from one Krylov space and so can miss copies of an eigenvalue that is repeated exactly, unless the
-    space is exhausted. ValueError: k above the dimension. FloatingPointError: a product is not finite.
-    NotConverged: the residuals are not reached; they are guaranteed in what is returned.
+    Parameters
+    ----------
+    f
+        An objective, with theta; or an operator alone: `eigenpairs(GaussNewton(f, theta), k=3)`.
+    theta
+        The point, (P,).
+    k
+        Number of pairs.
+    tol
+        Relative residual, between 0 and 1.
+    which
+        "largest" values first, "smallest" (most negative) first, or largest "magnitude" first.
+    max_products
+        Limit of products (default max(20 k, 300), at most P); one vector is kept for each (P numbers).
+    start
+        A vector to start from, such as an eigenvector of a nearby point; the default is Gaussian, from `seed`.
+
+    Returns
+    -------
+    Eigenpairs
+        values (k,), vectors (k, P), residuals (k,), products.
+
+    Raises
+    ------
+    ValueError
+        k above the dimension.
+    FloatingPointError
+        A product is not finite.
+    NotConverged
+        The residuals are not reached; they are guaranteed in what is returned.
+
+    Examples
+    --------
+    >>> from talweg.landscape import eigenpairs
+    >>> from talweg.surfaces import Quadratic
+    >>> eigenpairs(Quadratic([1.0, 5.0, -9.0]), [0.0, 0.0, 0.0], k=2).values.round(decimals=6).tolist()
+    [5.0, 1.0]
     """
     operator = _operator(f, theta)
     dim = operator.shape[0]
@@ -141,9 +215,22 @@ def _pairs(chain: Chain, values: Tensor, s: Tensor, residuals: Tensor, like: Ten
 
 
 class SpectralDensity(NamedTuple):
-    """Stochastic Lanczos quadrature: `probes` spectra of Dirac masses, nodes and weights (probes, steps).
+    """A density by stochastic Lanczos quadrature: `probes` spectra of Dirac masses.
 
     Each row of weights sums to 1; rows shorter than others are filled with weights of 0.
+
+    Parameters
+    ----------
+    nodes, weights
+        Where the masses are, and how large, (probes, steps) each.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from talweg.landscape import SpectralDensity
+    >>> found = SpectralDensity(torch.tensor([[0.0, 4.0]]), torch.tensor([[0.75, 0.25]]))
+    >>> found.moment(1).item(), found.share_below(1.0).item()
+    (1.0, 0.75)
     """
 
     nodes: Tensor
@@ -173,13 +260,37 @@ class SpectralDensity(NamedTuple):
 def spectral_density(
     f: Objective | Operator, theta: Tensor | None = None, *, probes: int = 4, steps: int = 80, seed: int = 0
 ) -> SpectralDensity:
-    """The density of the eigenvalues of ∇²f(θ), by stochastic Lanczos quadrature (Ghorbani, Krishnan & Xiao 2019).
+    """The density of the eigenvalues of ∇²f(θ), by stochastic Lanczos quadrature.
 
-    arXiv:1901.10159.
+    In expectation the first 2·steps − 1 moments are those of the spectrum.
 
-    f, theta: as in `eigenpairs`.
-    probes: random vectors (Gaussian), averaged over; steps: products for each, at most P. In expectation the first
-    2·steps − 1 moments are those of the spectrum. FloatingPointError: a product is not finite.
+    Parameters
+    ----------
+    f, theta
+        As in `eigenpairs`.
+    probes
+        Random vectors (Gaussian), averaged over.
+    steps
+        Products for each, at most P.
+    seed
+        Of the probes.
+
+    Raises
+    ------
+    FloatingPointError
+        A product is not finite.
+
+    References
+    ----------
+    Ghorbani, Krishnan & Xiao 2019, arXiv:1901.10159.
+
+    Examples
+    --------
+    >>> from talweg.landscape import spectral_density
+    >>> from talweg.surfaces import Quadratic
+    >>> found = spectral_density(Quadratic([1.0, 1.0, 4.0]), [0.0, 0.0, 0.0], probes=2)
+    >>> round(found.nodes.min().item(), 6), round(found.nodes.max().item(), 6)
+    (1.0, 4.0)
     """
     operator, generator = _operator(f, theta), torch.Generator().manual_seed(seed)
     steps = min(positive_int("steps", steps), operator.shape[0])
@@ -201,10 +312,39 @@ def trace(
     rtol: float | None = None,
     seed: int = 0,
 ) -> Trace:
-    """tr ∇²f(θ) with its standard error: the mean of vᵀHv over random signs v (Hutchinson 1990).
+    """The trace of ∇²f(θ) with its standard error: the mean of vᵀHv over random signs v.
 
-    f, theta: as in `eigenpairs`. samples: number of products, at least 2. rtol: stop earlier, once the standard error is at most rtol·|trace| (after
-    8 samples). FloatingPointError: a product is not finite.
+    Parameters
+    ----------
+    f, theta
+        As in `eigenpairs`.
+    samples
+        Number of products, at least 2.
+    rtol
+        Stop earlier, once the standard error is at most rtol·|trace| (after 8 samples).
+    seed
+        Of the signs.
+
+    Returns
+    -------
+    Trace
+        value, standard_error and samples.
+
+    Raises
+    ------
+    FloatingPointError
+        A product is not finite.
+
+    References
+    ----------
+    Hutchinson 1990, A stochastic estimator of the trace of the influence matrix.
+
+    Examples
+    --------
+    >>> from talweg.landscape import trace
+    >>> from talweg.surfaces import Quadratic
+    >>> trace(Quadratic([1.0, 2.0, 3.0]), [0.0, 0.0, 0.0]).value.item()  # exact where the Hessian is diagonal
+    6.0
     """
     operator, generator = _operator(f, theta), torch.Generator().manual_seed(seed)
     if positive_int("samples", samples) < 2:
@@ -230,10 +370,33 @@ def _standard_error(values: Tensor) -> Tensor:
 def saddle_index(
     f: Objective, theta: Tensor, *, threshold: float = 1e-3, limit: int = 64, tol: float = 1e-2, seed: int = 0
 ) -> int:
-    """Number of directions of descent at θ: eigenvalues below −threshold·(largest |λ|), 0 at a minimum.
+    """The number of directions of descent at θ: eigenvalues below −threshold·(largest |λ|), 0 at a minimum.
 
     The bulk of a network's spectrum lies around zero, on both sides: without a threshold the index would count
-    rounding. Up to 4096 parameters from the exact Hessian; above, by Lanczos, at most `limit` of them (ValueError).
+    rounding. Up to 4096 parameters it comes from the exact Hessian; above, from Lanczos's method.
+
+    Parameters
+    ----------
+    f, theta
+        The objective and the point, (P,).
+    threshold
+        At least 0.
+    limit
+        Largest number that is counted by Lanczos's method.
+    tol, seed
+        As in `eigenpairs`.
+
+    Raises
+    ------
+    ValueError
+        More than `limit` eigenvalues lie below the border.
+
+    Examples
+    --------
+    >>> from talweg.landscape import saddle_index
+    >>> from talweg.surfaces import Saddle
+    >>> saddle_index(Saddle([1.0, -1.0, -2.0]), [0.0, 0.0, 0.0])
+    2
     """
     theta = finite("theta", f.point(theta))
     if not threshold >= 0:

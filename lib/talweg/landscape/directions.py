@@ -17,11 +17,32 @@ NORMALIZE = ("filter", "layer", "none")
 def random_directions(
     model: nn.Module, normalize: str = "filter", generator: torch.Generator | None = None
 ) -> tuple[Tensor, Tensor]:
-    """Two Gaussian directions, flat vectors (P,) in the order of `model.parameters()` (Li et al. 2018, arXiv:1712.09913).
+    """Two Gaussian directions, flat vectors (P,) in the order of `model.parameters()`.
 
-    normalize: "filter" gives each filter (a row of a dense weight, an output channel of a convolution) the norm of
-    the model's filter, "layer" each weight tensor the norm of the model's, "none" leaves standard normal numbers.
-    In all three, biases and the parameters of normalization layers are zero. The model is not changed.
+    Biases and the parameters of normalization layers are zero in both. The model is not changed.
+
+    Parameters
+    ----------
+    model
+        With at least one weight matrix (else ValueError).
+    normalize
+        "filter" gives each filter (a row of a dense weight, an output channel of a convolution) the norm of the model's
+        filter, "layer" each weight tensor the norm of the model's, "none" leaves standard normal numbers.
+    generator
+        Of the Gaussian numbers; the default is torch's.
+
+    References
+    ----------
+    Li et al. 2018, arXiv:1712.09913.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from talweg.landscape import random_directions
+    >>> model = torch.nn.Linear(3, 2)
+    >>> d1, d2 = random_directions(model)
+    >>> torch.allclose(d1[:6].view(2, 3).norm(dim=1), model.weight.norm(dim=1)), d1[6:].tolist()
+    (True, [0.0, 0.0])
     """
     one_of("normalize", normalize, NORMALIZE)
     fixed = {id(p) for module in model.modules() if is_norm(module) for p in module.parameters()}

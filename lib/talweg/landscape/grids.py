@@ -41,7 +41,7 @@ def evaluate(
     calls = (delayed(_piece)(f, origin, directions, weights[piece]) for piece in todo)
     results = Parallel(n_jobs=jobs, return_as="generator")(calls)
     for piece, some in zip(todo, results, strict=True):
-        values[0][piece], values[1][piece] = some.to(values[0]), True
+        values[0][piece], values[1][piece] = torch.as_tensor(some).to(values[0]), True
         if file is not None:
             _save(file, key, *values)
     return values[0]

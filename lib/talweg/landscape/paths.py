@@ -17,8 +17,24 @@ __all__ = ["Projection", "pca", "random_walk", "random_walk_variance", "tsne"]
 class Projection:
     """A path seen in the plane (or space) of its principal components.
 
-    center: (P,), the point that coordinates 0 stand for. directions: (k, P), orthonormal rows, for `plane`.
-    coordinates: (T, k). variance: (k,), the share of the path's variance in each component.
+    Parameters
+    ----------
+    center
+        The point that coordinates 0 stand for, (P,).
+    directions
+        Orthonormal rows, (k, P), for `plane`.
+    coordinates
+        (T, k).
+    variance
+        The share of the path's variance in each component, (k,).
+
+    Examples
+    --------
+    >>> import torch
+    >>> from talweg.landscape import Projection
+    >>> seen = Projection(torch.zeros(3), torch.eye(3)[:2], torch.zeros(1, 2), torch.tensor([0.9, 0.1]))
+    >>> seen.project(torch.tensor([1.0, 2.0, 3.0])).tolist(), seen.distance(torch.tensor([1.0, 2.0, 3.0])).item()
+    ([1.0, 2.0], 3.0)
     """
 
     center: Tensor
@@ -37,11 +53,34 @@ class Projection:
 
 
 def pca(trajectory: Tensor, k: int = 2, *, center: Tensor | None = None) -> Projection:
-    """Principal components of a path (T, P), points in the order given.
+    """The principal components of a path, whose points are in the order given.
 
-    center: the point that is drawn at the origin, such as the last one (Li et al. 2018, section 7); the variance is
-    always taken about the mean. ValueError: fewer than k + 1 points, points that are not finite, a path that does not
-    span k dimensions.
+    Parameters
+    ----------
+    trajectory
+        (T, P).
+    k
+        Number of components.
+    center
+        The point that is drawn at the origin, such as the last one (Li et al. 2018, section 7). The variance is always
+        taken about the mean.
+
+    Raises
+    ------
+    ValueError
+        Fewer than k + 1 points, points that are not finite, or a path that does not span k dimensions.
+
+    References
+    ----------
+    Li et al. 2018, arXiv:1712.09913.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from talweg.landscape import pca
+    >>> path = torch.tensor([[0.0, 0.0, 1.0], [1.0, 0.0, 1.0], [2.0, 1.0, 1.0], [3.0, 1.0, 1.0]], dtype=torch.float64)
+    >>> pca(path).variance.round(decimals=3).tolist()
+    [0.971, 0.029]
     """
     trajectory = _path(trajectory)
     if len(trajectory) <= positive_int("k", k):
@@ -64,10 +103,33 @@ def pca(trajectory: Tensor, k: int = 2, *, center: Tensor | None = None) -> Proj
 
 
 def tsne(points: Tensor, perplexity: float | None = None, *, seed: int = 0) -> Tensor:
-    """t-SNE of points (n, P) in the plane (n, 2), by scikit-learn (van der Maaten & Hinton 2008).
+    """t-SNE of points (n, P) in the plane, (n, 2), by scikit-learn.
 
-    Axes and distances between clusters mean nothing. perplexity: roughly how many neighbours count; between 2 and
-    (n − 1)/3 (ValueError), default the smaller of 30 and that. At least 10 points. The result depends on the machine.
+    Axes and distances between clusters mean nothing. The result depends on the machine.
+
+    Parameters
+    ----------
+    points
+        At least 10, (n, P).
+    perplexity
+        Roughly how many neighbours count, between 2 and (n − 1)/3. The default is the smaller of 30 and that.
+    seed
+        Of scikit-learn's search.
+
+    Raises
+    ------
+    ValueError
+        Too few points, or a perplexity beyond these bounds.
+
+    References
+    ----------
+    van der Maaten & Hinton 2008, Visualizing data using t-SNE.
+
+    Examples
+    --------
+    >>> from talweg.landscape import random_walk, tsne
+    >>> tsne(random_walk(steps=11, dim=5)).shape
+    torch.Size([12, 2])
     """
     from sklearn.manifold import TSNE
 
@@ -86,9 +148,23 @@ def tsne(points: Tensor, perplexity: float | None = None, *, seed: int = 0) -> T
 
 
 def random_walk(steps: int, dim: int, *, drift: float = 0.0, seed: int = 0) -> Tensor:
-    """A path of Gaussian steps of length about 1 in `dim` dimensions, from the origin: (steps + 1, dim), float64.
+    """A path of Gaussian steps of length about 1 from the origin, (steps + 1, dim), float64.
 
-    drift: length of a constant part of each step, in a random direction.
+    Parameters
+    ----------
+    steps, dim
+        Number of steps, and of dimensions.
+    drift
+        Length of a constant part of each step, in a random direction.
+    seed
+        Of the steps.
+
+    Examples
+    --------
+    >>> from talweg.landscape import random_walk
+    >>> path = random_walk(steps=3, dim=10000)
+    >>> path.shape, path.norm(dim=1).round(decimals=1).tolist()
+    (torch.Size([4, 10000]), [0.0, 1.0, 1.4, 1.7])
     """
     steps, dim = positive_int("steps", steps), positive_int("dim", dim)
     generator = torch.Generator().manual_seed(seed)
@@ -99,9 +175,19 @@ def random_walk(steps: int, dim: int, *, drift: float = 0.0, seed: int = 0) -> T
 
 
 def random_walk_variance(k: int) -> float:
-    """Share of variance in the k-th component of a long random walk in many dimensions: 6/(π² k²), k = 1, 2, …
+    """The share of variance in the k-th component of a long random walk in many dimensions: 6/(π² k²), k = 1, 2, …
 
-    The path's components are cosines (Antognini & Sohl-Dickstein 2018, arXiv:1806.08805).
+    The path's components are cosines.
+
+    References
+    ----------
+    Antognini & Sohl-Dickstein 2018, arXiv:1806.08805.
+
+    Examples
+    --------
+    >>> from talweg.landscape import random_walk_variance
+    >>> round(random_walk_variance(1), 4), round(random_walk_variance(2), 4)
+    (0.6079, 0.152)
     """
     return 6 / (math.pi * positive_int("k", k)) ** 2
 

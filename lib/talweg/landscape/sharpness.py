@@ -19,7 +19,27 @@ def sharpness(
     """The largest eigenvalue of ∇²f, to a relative residual of `tol`: (P,) → (), or along a path (T, P) → (T,).
 
     Along a path each search starts from the eigenvector found at the point before, which saves products where the
-    path moves slowly (progressive sharpening: Cohen et al. 2021, arXiv:2103.00065).
+    path moves slowly (progressive sharpening).
+
+    Parameters
+    ----------
+    f
+        The objective.
+    theta
+        The point or path.
+    tol, seed, max_products
+        As in `eigenpairs`, whose errors are also those of this function.
+
+    References
+    ----------
+    Cohen et al. 2021, arXiv:2103.00065.
+
+    Examples
+    --------
+    >>> from talweg.landscape import sharpness
+    >>> from talweg.surfaces import Quadratic
+    >>> sharpness(Quadratic([1.0, 5.0]), [0.0, 0.0]).round(decimals=6).item()
+    5.0
     """
     if not isinstance(theta, Tensor):
         theta = torch.as_tensor(theta, dtype=torch.float64)
@@ -37,11 +57,37 @@ def sharpness(
 
 
 def sam_sharpness(f: Objective, theta: Tensor, rho: float = 0.05, *, steps: int = 1, seed: int = 0) -> Tensor:
-    """max f(θ + ε) − f(θ) over ‖ε‖ ≤ ρ, as SAM looks for it (Foret et al. 2021, arXiv:2010.01412): () tensor.
+    """max f(θ + ε) − f(θ) over ‖ε‖ ≤ ρ, a tensor without dimensions, as SAM looks for it: a lower bound of the maximum.
 
-    steps = 1 is SAM's own ε = ρ ∇f(θ)/‖∇f(θ)‖; more repeat ε ← ρ ∇f(θ + ε)/‖∇f(θ + ε)‖, which never lowers a convex f,
-    and the best value is returned. Where the gradient is zero, ε starts at random, from `seed`. A lower bound of the
-    maximum.
+    Parameters
+    ----------
+    f, theta
+        The objective and the point, (P,).
+    rho
+        The radius ρ > 0.
+    steps
+        1 is SAM's own ε = ρ ∇f(θ)/‖∇f(θ)‖; more repeat ε ← ρ ∇f(θ + ε)/‖∇f(θ + ε)‖, which never lowers a convex f, and
+        the best value is returned.
+    seed
+        Where the gradient is zero, ε starts at random from it.
+
+    Raises
+    ------
+    ValueError
+        rho is not positive and finite.
+    FloatingPointError
+        The loss at theta is not finite.
+
+    References
+    ----------
+    Foret et al. 2021, arXiv:2010.01412.
+
+    Examples
+    --------
+    >>> from talweg.landscape import sam_sharpness
+    >>> from talweg.surfaces import Quadratic
+    >>> sam_sharpness(Quadratic([2.0, 2.0]), [1.0, 0.0], rho=0.5).item()
+    1.25
     """
     theta = f.point(theta).detach()
     if not 0 < rho < float("inf"):

@@ -17,17 +17,59 @@ __all__ = ["accuracy", "line", "plane"]
 
 
 def accuracy(outputs: Tensor, y: Tensor) -> Tensor:
-    """Share of samples whose largest output is the right class: the measure to set beside a loss.
+    """The share of samples whose largest output is the right class: the measure to set beside a loss.
 
     `plane(f.with_loss(accuracy), …)` draws it on the same plane as the loss.
+
+    Parameters
+    ----------
+    outputs
+        (n, classes).
+    y
+        Right classes, (n,).
+
+    Examples
+    --------
+    >>> import torch
+    >>> from talweg.landscape import accuracy
+    >>> accuracy(torch.tensor([[0.1, 0.9], [0.8, 0.2]]), torch.tensor([1, 1])).item()
+    0.5
     """
     return (outputs.argmax(-1) == y).to(outputs.dtype).mean()
 
 
 def line(f: Objective, a: Tensor, b: Tensor, alphas: Tensor | Sequence[float]) -> Tensor:
-    """f((1 − α) a + α b) for each α: the one-dimensional slice of Goodfellow, Vinyals & Saxe 2015 (arXiv:1412.6544).
+    """f((1 − α) a + α b) for each α: the one-dimensional slice of a loss.
 
-    a, b: points (P,); alphas: (K,), beyond [0, 1] if you like. Returns (K,).
+    Parameters
+    ----------
+    f
+        The objective.
+    a, b
+        Two points, (P,).
+    alphas
+        (K,), beyond [0, 1] if you like.
+
+    Returns
+    -------
+    Tensor
+        Shape (K,).
+
+    Raises
+    ------
+    ValueError
+        Shapes that do not fit, or numbers that are not finite.
+
+    References
+    ----------
+    Goodfellow, Vinyals & Saxe 2015, arXiv:1412.6544.
+
+    Examples
+    --------
+    >>> from talweg.landscape import line
+    >>> from talweg.surfaces import Quadratic
+    >>> line(Quadratic([2.0, 2.0]), [0.0, 0.0], [2.0, 0.0], [0.0, 0.5, 1.0]).tolist()
+    [0.0, 1.0, 4.0]
     """
     a, b = (finite(name, f.point(point, name)) for name, point in (("a", a), ("b", b)))
     alphas = finite("alphas", torch.as_tensor(alphas).to(a))
@@ -49,13 +91,37 @@ def plane(
 ) -> Surface:
     """f(center + x d1 + y d2) on a grid centred at `center`: |x| ≤ span, |y| ≤ span, in units of the directions.
 
-    center, d1, d2: (P,). span, resolution: one number, or one for x and one for y; an odd resolution has the centre
-    on the grid. ValueError for wrong shapes, zero, parallel or non-finite directions. Values that are not finite are
-    kept, and counted by `Surface.nonfinite`.
+    Values that are not finite are kept, and counted by `Surface.nonfinite`.
 
-    jobs: processes to share the points among; None: as an enclosing `joblib.parallel_config` says (its backend "dask"
-    spreads them over a cluster), else this one. file: where to keep what has been computed, so that a call that was
-    interrupted goes on from there when it is repeated.
+    Parameters
+    ----------
+    f
+        The objective.
+    center, d1, d2
+        The point and the two directions, (P,) each.
+    span, resolution
+        One number, or one for x and one for y; an odd resolution has the centre on the grid.
+    jobs
+        Processes to share the points among. None: as an enclosing `joblib.parallel_config` says (its backend "dask"
+        spreads them over a cluster), else this one.
+    file
+        Where to keep what has been computed, so that a call that was interrupted goes on from there when it is repeated.
+
+    Raises
+    ------
+    ValueError
+        Wrong shapes, or zero, parallel or non-finite directions.
+
+    References
+    ----------
+    Li et al. 2018, arXiv:1712.09913.
+
+    Examples
+    --------
+    >>> from talweg.landscape import plane
+    >>> from talweg.surfaces import Saddle
+    >>> plane(Saddle(), [0.0, 0.0], [1.0, 0.0], [0.0, 1.0], span=1.0, resolution=3).z.tolist()
+    [[0.0, -0.5, 0.0], [0.5, 0.0, 0.5], [0.0, -0.5, 0.0]]
     """
     center = finite("center", f.point(center, "center"))
     d1, d2 = (_direction(f.point(d, name).to(center), name) for d, name in ((d1, "d1"), (d2, "d2")))

@@ -20,9 +20,27 @@ UNREADABLE = (ValueError, KeyError, TypeError, EOFError, AttributeError, zipfile
 
 @dataclass(frozen=True, eq=False)
 class Surface:
-    """Values z (ny, nx) over the grid of abscissae x (nx,) and ordinates y (ny,): z[j, i] belongs to (x[i], y[j]).
+    """Values over a grid: z[j, i] belongs to (x[i], y[j]).
 
-    x and y must increase and be finite; z may hold NaN or infinity where the objective does (see `nonfinite`).
+    Parameters
+    ----------
+    x, y
+        Abscissae (nx,) and ordinates (ny,), increasing and finite.
+    z
+        Values (ny, nx), with NaN or infinity where the objective has them (see `nonfinite`).
+
+    Raises
+    ------
+    ValueError
+        Axes that do not increase, or shapes that do not fit.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from talweg.landscape import Surface
+    >>> surface = Surface(torch.tensor([0.0, 1.0]), torch.tensor([0.0, 2.0]), torch.tensor([[5.0, 3.0], [float("nan"), 4.0]]))
+    >>> surface.lowest(), surface.highest(), surface.nonfinite
+    ((1.0, 0.0, 3.0), (0.0, 0.0, 5.0), 1)
     """
 
     x: Tensor

@@ -18,8 +18,25 @@ __all__ = ["Fit", "fit_mixture", "fit_well"]
 class Fit:
     """A fitted function of two variables, an `Objective` to run optimizers on, and how well it fits.
 
-    residuals: surface − fit, a Surface (NaN where the surface has no finite value). rmse: their root mean square, in
-    the units of the surface. r2: share of the surface's variance that is explained; 0 is a plane at its mean.
+    Parameters
+    ----------
+    surrogate
+        The function.
+    residuals
+        surface − fit, a Surface (NaN where the surface has no finite value).
+    rmse
+        Their root mean square, in the units of the surface.
+    r2
+        The share of the surface's variance that is explained; 0 is a plane at its mean.
+
+    Examples
+    --------
+    >>> from talweg.landscape import fit_well, plane
+    >>> from talweg.surfaces import GaussianWell
+    >>> surface = plane(GaussianWell(2.0, 0.5), [0.0, 0.0], [1.0, 0.0], [0.0, 1.0], resolution=9)
+    >>> fit = fit_well(surface, starts=1)
+    >>> round(fit.r2, 6), fit.surrogate.minimizer().abs().round(decimals=4).tolist()
+    (1.0, [0.0, 0.0])
     """
 
     surrogate: GaussianWell | GaussianMixture
@@ -31,8 +48,28 @@ class Fit:
 def fit_well(surface: Surface, *, starts: int = 5, seed: int = 0) -> Fit:
     """The well offset − A exp(−‖θ − c‖²/(2σ²)) nearest to a surface in least squares, A, σ > 0.
 
-    starts: searches from different widths and centres; the best is returned. ValueError: fewer finite values than
-    twice the parameters, or all equal.
+    Parameters
+    ----------
+    surface
+        With at least ten finite values, twice the parameters.
+    starts
+        Searches from different widths and centres; the best is returned.
+    seed
+        Of the starts.
+
+    Raises
+    ------
+    ValueError
+        Too few finite values, or all equal.
+
+    Examples
+    --------
+    >>> from talweg.landscape import fit_well, plane
+    >>> from talweg.surfaces import GaussianWell
+    >>> surface = plane(GaussianWell(2.0, 0.5), [0.0, 0.0], [1.0, 0.0], [0.0, 1.0], resolution=9)
+    >>> well = fit_well(surface, starts=1).surrogate
+    >>> round(well.depth, 4), round(well.sigma, 4)
+    (2.0, 0.5)
     """
     fit = _fit(surface, 1, starts, seed)
     (depth,), (sigma,), (center,), offset = fit
@@ -41,7 +78,26 @@ def fit_well(surface: Surface, *, starts: int = 5, seed: int = 0) -> Fit:
 
 
 def fit_mixture(surface: Surface, wells: int = 2, *, starts: int = 8, seed: int = 0) -> Fit:
-    """The sum of so many Gaussian wells nearest to a surface, as `fit_well`; not convex: the best of the searches."""
+    """The sum of Gaussian wells nearest to a surface in least squares; not convex: the best of the searches.
+
+    Parameters
+    ----------
+    surface
+        With at least 2 (4·wells + 1) finite values.
+    wells
+        Number of wells.
+    starts, seed
+        As in `fit_well`, as are the errors.
+
+    Examples
+    --------
+    >>> from talweg.landscape import fit_mixture, plane
+    >>> from talweg.surfaces import GaussianMixture
+    >>> f = GaussianMixture([2.0, 1.0], [0.4, 0.4], [[-0.6, 0.0], [0.6, 0.0]])
+    >>> surface = plane(f, [0.0, 0.0], [1.0, 0.0], [0.0, 1.0], resolution=9)
+    >>> fit_mixture(surface, wells=2, starts=2).surrogate.depths.round(decimals=3).tolist()
+    [2.0, 1.0]
+    """
     depths, sigmas, centers, offset = _fit(surface, positive_int("wells", wells), starts, seed)
     mixture = GaussianMixture(depths.tolist(), sigmas.tolist(), centers.tolist(), float(offset))
     return _judged(surface, mixture)
@@ -88,7 +144,7 @@ def _fit(surface: Surface, wells: int, starts: int, seed: int) -> tuple[numpy.nd
         found = least_squares(
             residuals,
             p,
-            jacobian,
+            jacobian,  # pyright: ignore[reportArgumentType]  # the stub knows the names of methods only
             bounds=(lower, upper),
             x_scale="jac",
             xtol=1e-12,
@@ -97,6 +153,7 @@ def _fit(surface: Surface, wells: int, starts: int, seed: int) -> tuple[numpy.nd
             max_nfev=300,
         )
         best = found if best is None or found.cost < best.cost else best
+    assert best is not None  # there is at least one start
     p = best.x
     depths, sigmas = numpy.exp(p[:wells]) * scale, numpy.exp(p[wells : 2 * wells]) * half
     order = numpy.argsort(-depths)

@@ -23,11 +23,35 @@ NORMS = {
 class ConvNet(nn.Module):
     """Convolutions, each with activation and halving by max-pooling, then one dense layer.
 
-    image: (channels, height, width) of the input; x may also come flattened, (N, channels·height·width).
-    channels: output channels of each convolution ("same" padding, stride 1, `kernel_size` odd).
-    pool_every: max-pool 2×2 after every so many convolutions; 0: never (deep plain nets).
-    norm: None, "batch", "group" or "layer" (over channels and positions), before the activation.
-    ValueError: an image too small for its poolings, an unknown activation or norm.
+    Parameters
+    ----------
+    image
+        (channels, height, width) of the input; x may also come flattened, (N, channels·height·width).
+    channels
+        Output channels of each convolution ("same" padding, stride 1).
+    classes
+        Number of outputs.
+    kernel_size
+        Odd.
+    activation
+        A name of `ACTIVATIONS`.
+    norm
+        None, "batch", "group" or "layer" (over channels and positions), before the activation.
+    pool_every
+        Max-pool 2×2 after every so many convolutions; 0 means never (deep plain nets).
+
+    Raises
+    ------
+    ValueError
+        An image too small for its poolings, an even kernel, an unknown activation or norm.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from talweg.models import ConvNet
+    >>> model = ConvNet((1, 8, 8), channels=(4, 8))
+    >>> model(torch.zeros(2, 1, 8, 8)).shape, sum(p.numel() for p in model.parameters())
+    (torch.Size([2, 10]), 666)
     """
 
     def __init__(
@@ -68,16 +92,44 @@ class ConvNet(nn.Module):
 
 
 class ResNet(nn.Module):
-    """CIFAR's residual network of depth 6n + 2: three stages of n blocks of two 3×3 convolutions (He et al. 2016).
+    """CIFAR's residual network of depth 6n + 2: three stages of n blocks of two 3×3 convolutions.
 
-    arXiv:1512.03385, section 4.2, with its parameter-free shortcuts (option A: every second pixel, zeros for the new
+    Section 4.2 of He et al., with its parameter-free shortcuts (option A: every second pixel, and zeros for the new
     channels). x: (N, in_channels, height, width), at least 4×4.
 
-    depth: 8, 14, 20, 26, 32, … skip=False leaves the shortcuts out: the same layers, in a row.
-    norm: True or "batch", "group", "layer" (over channels and positions), or False/None.
-    fixup=True puts Fixup's scalars in the place of normalization (Zhang, Dauphin & Ma 2019, arXiv:1901.09321): a bias
-    before each convolution and activation, a multiplier in each branch. It needs skips, takes no other norm, and
-    wants `talweg.initializers.initialize(model, "fixup")` before training.
+    Parameters
+    ----------
+    depth
+        8, 14, 20, 26, 32, …
+    skip
+        False leaves the shortcuts out: the same layers, in a row.
+    norm
+        True or "batch", "group", "layer" (over channels and positions), or False or None.
+    fixup
+        True puts Fixup's scalars in the place of normalization: a bias before each convolution and activation, a
+        multiplier in each branch. It needs skips, takes no other norm, and wants
+        `talweg.initializers.initialize(model, "fixup")` before training.
+    in_channels, width, classes
+        Channels of the input, channels of the first stage, and number of outputs.
+    activation
+        A name of `ACTIVATIONS`.
+
+    Raises
+    ------
+    ValueError
+        A depth that is not 6n + 2, fixup without skips or with a norm, an unknown activation or norm.
+
+    References
+    ----------
+    He et al. 2016, arXiv:1512.03385. Fixup: Zhang, Dauphin & Ma 2019, arXiv:1901.09321.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from talweg.models import ResNet
+    >>> model = ResNet(8, width=4).eval()
+    >>> model(torch.zeros(2, 3, 8, 8)).shape, len(model.residual_branches())
+    (torch.Size([2, 10]), 3)
     """
 
     def __init__(
@@ -121,7 +173,7 @@ class ResNet(nn.Module):
 
     def residual_branches(self) -> list[nn.Module]:
         """The functions F of the blocks x + F(x), in order; none without skips."""
-        return [block.branch for block in self.blocks if block.skip]
+        return [block.branch for block in self.blocks if isinstance(block, ResidualBlock) and block.skip]
 
 
 class ResidualBlock(nn.Module):
@@ -169,7 +221,7 @@ def _branch(inputs: int, outputs: int, norm: str | None, activated: type[nn.Modu
     return nn.Sequential(first, *_norm(norm, outputs), activated(), second, *_norm(norm, outputs))
 
 
-def _fixup_branch(inputs: int, outputs: int, norm: None, activated: type[nn.Module]) -> nn.Sequential:
+def _fixup_branch(inputs: int, outputs: int, _norm: str | None, activated: type[nn.Module]) -> nn.Sequential:
     first, second = _convolutions(inputs, outputs)
     entry = (ScalarBias(), first, ScalarBias(), activated())
     return nn.Sequential(*entry, ScalarBias(), second, ScalarMultiplier(), ScalarBias())

@@ -27,12 +27,36 @@ ACTIVATIONS: dict[str, type[nn.Module]] = {
 
 
 class MLP(nn.Sequential):
-    """Dense layers of the given sizes, an activation between them: MLP((64, 32, 10)) has one hidden layer of 32.
+    """Dense layers of the given sizes with an activation between them: MLP((64, 32, 10)) has one hidden layer of 32.
 
-    Input B×…, flattened to B×sizes[0]; output B×sizes[-1], without a last activation. Weights are PyTorch's default
-    until an initializer changes them; `dtype` is torch's default if not given. activation "identity" (or "linear")
-    makes a deep linear network. norm: None, "batch", "layer" or "rms", before each activation.
-    Errors: fewer than two sizes, sizes below 1, an unknown activation or norm.
+    Input B×…, flattened to B×sizes[0]; output B×sizes[-1], without a last activation. The weights are PyTorch's
+    default until an initializer changes them.
+
+    Parameters
+    ----------
+    sizes
+        At least two: input, hidden layers, output.
+    activation
+        A name of `ACTIVATIONS`; "identity" (or "linear") makes a deep linear network.
+    norm
+        None, "batch", "layer" or "rms", before each activation.
+    dtype
+        The default is torch's.
+
+    Raises
+    ------
+    ValueError
+        Fewer than two sizes, a size below 1, an unknown activation or norm.
+    TypeError
+        A size that is no integer.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from talweg.models import MLP
+    >>> model = MLP((64, 32, 10), activation="tanh")
+    >>> model(torch.zeros(5, 8, 8)).shape, sum(p.numel() for p in model.parameters())
+    (torch.Size([5, 10]), 2410)
     """
 
     def __init__(

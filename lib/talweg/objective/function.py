@@ -31,10 +31,24 @@ ELEMENTS_AT_ONCE = 2**22  # numbers that `many` and `grads` hold for one chunk o
 
 
 class Objective:
-    """A scalar function of a vector of `dim` numbers. Subclasses define `value(theta)`.
+    """A scalar function f of a vector of `dim` numbers, f: ℝᴾ → ℝ. Subclasses define `value(theta)`.
 
     `value` must be differentiable and without side effects (torch.func maps and differentiates it). Points are
     tensors of shape (P,), or lists of numbers (taken as float64); results have the dtype and device of the point.
+    A point of another shape is a ValueError.
+
+    Examples
+    --------
+    >>> from talweg.objective import Objective
+    >>> class Bowl(Objective):
+    ...     dim = 2
+    ...     def value(self, theta):
+    ...         return theta[0] ** 2 + 2 * theta[1] ** 2
+    >>> f = Bowl()
+    >>> f([1.0, 1.0]).item(), f.grad([1.0, 1.0]).tolist(), f.hvp([1.0, 1.0], [0.0, 1.0]).tolist()
+    (3.0, [2.0, 4.0], [0.0, 4.0])
+    >>> f.hessian([1.0, 1.0]).tolist()
+    [[2.0, 0.0], [0.0, 4.0]]
     """
 
     dim: int
@@ -74,13 +88,28 @@ class Objective:
 
     def gradient(self, theta: Tensor) -> Tensor:
         """∇f at a checked point: by autograd, unless a subclass knows the formula."""
-        return _sum(gradient_of(term)(theta) for term in self.terms())
+        return added(gradient_of(term)(theta) for term in self.terms())
 
     def hvp(self, theta: Tensor, v: Tensor) -> Tensor:
-        """The Hessian-vector product ∇²f(θ) v, shape (P,), without the Hessian (Pearlmutter 1994)."""
+        """The Hessian-vector product ∇²f(θ) v without the Hessian.
+
+        Parameters
+        ----------
+        theta, v
+            The point and the vector, (P,) each.
+
+        Returns
+        -------
+        Tensor
+            Shape (P,).
+
+        References
+        ----------
+        Pearlmutter 1994, Fast exact multiplication by the Hessian.
+        """
         theta = self.point(theta).detach()
         v = self.point(v, name="v").detach().to(theta)
-        return _sum(hessian_product(term, theta, v) for term in self.terms())
+        return added(hessian_product(term, theta, v) for term in self.terms())
 
     def hessian_at(self, theta: Tensor) -> Hessian:
         """∇²f(θ) as an operator, H @ v, for many products at one point: the graph of ∇f(θ) is built once and kept.
@@ -98,23 +127,54 @@ class Objective:
         return kept_products(terms[0], theta)
 
     def hessian(self, theta: Tensor) -> Tensor:
-        """The full Hessian ∇²f(θ), shape (P, P); ValueError above 4096 parameters (use `hvp`)."""
+        """The full Hessian ∇²f(θ).
+
+        Returns
+        -------
+        Tensor
+            Shape (P, P), symmetric.
+
+        Raises
+        ------
+        ValueError
+            Above 4096 parameters: use `hvp` or `hessian_at`.
+        """
         theta = self.point(theta).detach()
         if self.dim > HESSIAN_LIMIT:
             raise ValueError(f"a full Hessian is limited to {HESSIAN_LIMIT} parameters, this has {self.dim}: use hvp")
-        return _sum(_hessian(term, theta) for term in self.terms())
+        return added(_hessian(term, theta) for term in self.terms())
 
     @torch.no_grad()
     def many(self, thetas: Tensor) -> Tensor:
         """f at K points at once: (K, P) → (K,)."""
         thetas = self.points(thetas)
-        return _sum(vmap(term, chunk_size=self._chunk())(thetas) for term in self.terms())
+        return added(vmap(term, chunk_size=self._chunk())(thetas) for term in self.terms())
 
     @torch.no_grad()
     def slice(self, origin: Tensor, directions: Tensor, weights: Tensor) -> Tensor:
-        """f at K points of a line, plane or space: f(origin + Σᵢ wᵢ dᵢ). (P,), (m, P), (K, m) → (K,).
+        """f at K points of a line, plane or space, f(origin + Σᵢ wᵢ dᵢ).
 
-        The same as `many` of these points, without holding them all; networks also save work (`NetworkObjective`).
+        The values are those of `many` at these points, which are not all held at once; networks also save work
+        (`NetworkObjective`).
+
+        Parameters
+        ----------
+        origin
+            (P,).
+        directions
+            The dᵢ, (m, P).
+        weights
+            The wᵢ, one row for each point, (K, m).
+
+        Returns
+        -------
+        Tensor
+            Shape (K,).
+
+        Raises
+        ------
+        ValueError
+            A shape that does not fit.
         """
         origin, directions, weights = self._family(origin, directions, weights)
         return evaluate(ManyPoints(self, origin, directions), weights)
@@ -130,7 +190,7 @@ class Objective:
     def grads(self, thetas: Tensor) -> Tensor:
         """∇f at K points at once: (K, P) → (K, P)."""
         thetas = self.points(thetas).detach()
-        return _sum(vmap(gradient_of(term), chunk_size=self._chunk())(thetas) for term in self.terms())
+        return added(vmap(gradient_of(term), chunk_size=self._chunk())(thetas) for term in self.terms())
 
     def _chunk(self) -> int:
         return max(1, ELEMENTS_AT_ONCE // self.dim)
@@ -158,6 +218,17 @@ class Mean(Objective):
     """An objective that is the mean of n functions, one of each sample: f(θ) = (1/n) Σᵢ fᵢ(θ).
 
     Subclasses define `value`, `subset`, and the number `n`; `batch_grads` where a closed form reads better.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from talweg.surfaces import LeastSquares
+    >>> f = LeastSquares([[1.0], [2.0], [3.0], [4.0]], [1.0, 2.0, 3.0, 8.0])
+    >>> batch = f.sample(2, torch.Generator().manual_seed(0))
+    >>> len(f), len(batch)
+    (4, 2)
+    >>> f([0.0]).item(), f.subset(torch.tensor([0, 1])).value(torch.zeros(1)).item()
+    (9.75, 1.25)
     """
 
     n: int
@@ -190,11 +261,12 @@ def checked_indices(indices: Tensor, rows: int) -> Tensor:
     return indices
 
 
-def _sum(tensors: Iterable[Tensor]) -> Tensor:
+def added(tensors: Iterable[Tensor]) -> Tensor:
     """Sum of tensors, added as they come: only one batch's result is alive at a time."""
     total = None
     for tensor in tensors:
         total = tensor if total is None else total + tensor
+    assert total is not None  # an objective has at least one term
     return total
 
 

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 from torch.func import vmap
 
+from talweg.objective.function import added
 from talweg.objective.network import NetworkObjective
 from talweg.objective.operator import Operator
 
@@ -27,13 +28,13 @@ class _OfOutputs(Operator):
         if not isinstance(f, NetworkObjective):
             raise TypeError(f"{type(self).__name__} needs the objective of a network; got {type(f).__name__}.")
         super().__init__(f, theta)
-        self._batches = f.batches()
+        self._n, self._batches = f.n, f.batches()
         self._kept = self._products(self._batches[0]) if len(self._batches) == 1 else None
 
     def product(self, v: Tensor) -> Tensor:
         if self._kept is not None:
             return self._kept(v)
-        return sum(self._products(batch)(v) * (batch.n / self.objective.n) for batch in self._batches)
+        return added(self._products(batch)(v) * (batch.n / self._n) for batch in self._batches)
 
     def _products(self, batch: NetworkObjective) -> Map:
         """v ↦ Jᵀ M J v over one batch."""
@@ -41,10 +42,38 @@ class _OfOutputs(Operator):
 
 
 class GaussNewton(_OfOutputs):
-    """The generalized Gauss-Newton matrix Jᵀ ∇²_z L J of a network's loss L(z(θ)) (Schraudolph 2002).
+    """The generalized Gauss-Newton matrix Jᵀ ∇²_z L J of a network's loss L(z(θ)).
 
-    The Hessian without the term Σ ∂L/∂z ∇²z. For cross-entropy of softmax outputs it is the Fisher matrix (Martens
-    2020, arXiv:1412.1193). f: the objective of a network with its data (else TypeError); theta: (P,).
+    It is the Hessian without the term Σ ∂L/∂z ∇²z. For cross-entropy of softmax outputs it is the Fisher matrix
+    (Martens 2020).
+
+    Parameters
+    ----------
+    f
+        The objective of a network with its data.
+    theta
+        The point, (P,).
+
+    Raises
+    ------
+    TypeError
+        f is no objective of a network.
+
+    References
+    ----------
+    Schraudolph 2002, Fast curvature matrix-vector products. Martens 2020, arXiv:1412.1193.
+
+    Examples
+    --------
+    A linear network has no second derivative ∇²z, so both matrices are one:
+
+    >>> import torch
+    >>> from torch.nn.functional import mse_loss
+    >>> from talweg.objective import GaussNewton, NetworkObjective
+    >>> x = torch.tensor([[1.0], [2.0]], dtype=torch.float64)
+    >>> f = NetworkObjective(torch.nn.Linear(1, 1, dtype=torch.float64), mse_loss, x, 3 * x)
+    >>> (GaussNewton(f, [0.0, 0.0]) @ [1.0, 0.0]).tolist(), f.hvp([0.0, 0.0], [1.0, 0.0]).tolist()
+    ([5.0, 3.0], [5.0, 3.0])
     """
 
     def _products(self, batch: NetworkObjective) -> Map:
@@ -63,11 +92,36 @@ class GaussNewton(_OfOutputs):
 
 
 class EmpiricalFisher(_OfOutputs):
-    """(1/n) Σᵢ gᵢ gᵢᵀ with the gradient gᵢ of each sample's loss, by the labels of the data.
+    """The empirical Fisher matrix (1/n) Σᵢ gᵢ gᵢᵀ, with the gradient gᵢ of each sample's loss by the labels of the data.
 
     It is not the Fisher matrix, whose labels are drawn from the model, nor close to the Hessian where the loss is
-    small (Kunstner, Balles & Hennig 2019, arXiv:1905.12558). The loss of a sample is `loss` of it alone. f: the
-    objective of a network with its data (else TypeError); theta: (P,).
+    small (Kunstner, Balles & Hennig 2019). The loss of a sample is `loss` of it alone.
+
+    Parameters
+    ----------
+    f
+        The objective of a network with its data.
+    theta
+        The point, (P,).
+
+    Raises
+    ------
+    TypeError
+        f is no objective of a network.
+
+    References
+    ----------
+    Kunstner, Balles & Hennig 2019, arXiv:1905.12558.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from torch.nn.functional import mse_loss
+    >>> from talweg.objective import EmpiricalFisher, NetworkObjective
+    >>> x = torch.tensor([[1.0], [2.0]], dtype=torch.float64)
+    >>> f = NetworkObjective(torch.nn.Linear(1, 1, dtype=torch.float64), mse_loss, x, 3 * x)
+    >>> (EmpiricalFisher(f, [0.0, 0.0]) @ [1.0, 0.0]).tolist()  # the gradients are (-6, -6) and (-24, -12)
+    [306.0, 162.0]
     """
 
     def _products(self, batch: NetworkObjective) -> Map:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import builtins
 import copy
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
 import torch
@@ -18,7 +18,7 @@ from talweg.models.norms import batch_norms
 from talweg.objective.fast.choose import fastest
 from talweg.objective.fast.chunks import activations_at_once, evaluate, raise_malloc_threshold
 from talweg.objective.fast.dense_chain import losses, stacked_forward
-from talweg.objective.function import Mean
+from talweg.objective.function import Mean, added
 
 __all__ = ["NetworkObjective"]
 
@@ -26,20 +26,47 @@ MAPPED_AT_ONCE = 2**26  # parameters and activations that `vmap` holds at once
 
 
 class NetworkObjective(Mean):
-    """Mean loss of a network over data, f(θ) = Σ_b (n_b/n) loss(model_θ(x_b), y_b), θ = all parameters in one vector.
+    """The mean loss of a network over data, as a function of all its parameters in one vector θ.
 
-    The order of the parameters is that of `model.parameters()`, as in `torch.nn.utils.vector_to_parameters`. The
-    model is copied: it is never changed, and changing it later changes nothing here. `theta` holds its parameters.
+    f(θ) = Σ_b (n_b/n) loss(model_θ(x_b), y_b) over the batches b of the data. The order of the parameters is that of
+    `model.parameters()`, as in `torch.nn.utils.vector_to_parameters`. The model is copied: it is never changed, and
+    changing it later changes nothing here. `theta` holds its parameters.
 
-    model: in eval mode if it has dropout or batch normalization, whose value in train mode is not a function of θ.
-    loss: (outputs, y) → mean over the samples given, such as `torch.nn.functional.cross_entropy`.
-    x, y: n samples along the first axis. batch_size: samples evaluated at once (default: all).
-    dtype: computes in this precision (float64, say) whatever the model's.
-    batch_norm: "running", batch normalization by the model's running statistics, which are constants of f; or "data",
-        by the mean and variance of each batch as f is evaluated, whatever mode the model is in: statistics re-estimated
+    Parameters
+    ----------
+    model
+        In eval mode if it has dropout or batch normalization, whose value in train mode is not a function of θ.
+    loss
+        (outputs, y) → mean over the samples given, such as `torch.nn.functional.cross_entropy`.
+    x, y
+        n samples along the first axis.
+    batch_size
+        Number of samples evaluated at once. The default is all.
+    dtype
+        The precision to compute in (float64, say), whatever the model's.
+    batch_norm
+        "running": batch normalization by the model's running statistics, which are constants of f. "data": by the mean
+        and variance of each batch as f is evaluated, whatever mode the model is in. Statistics are then re-estimated
         at every θ, from all the data if batch_size is None.
-    ValueError: no data, lengths that differ, a model in train mode as above, a loss that is not a scalar.
+
+    Raises
+    ------
+    ValueError
+        No data, lengths that differ, a model in train mode as above, or a loss that is not a scalar.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from torch.nn.functional import mse_loss
+    >>> from talweg.objective import NetworkObjective
+    >>> model = torch.nn.Linear(2, 1, dtype=torch.float64)
+    >>> x, y = torch.tensor([[1.0, 0.0], [0.0, 1.0]], dtype=torch.float64), torch.ones(2, 1, dtype=torch.float64)
+    >>> f = NetworkObjective(model, mse_loss, x, y)
+    >>> f.dim, f([1.0, 3.0, 0.0]).item(), f.grad([1.0, 3.0, 0.0]).tolist()
+    (3, 2.0, [0.0, 2.0, 2.0])
     """
+
+    theta: Tensor  # pyright: ignore[reportIncompatibleVariableOverride]  # a network always has a point to start from
 
     def __init__(
         self,
@@ -68,7 +95,7 @@ class NetworkObjective(Mean):
         self._sizes = [p.numel() for p in parameters.values()]
 
     def value(self, theta: Tensor) -> Tensor:
-        return sum(term(theta) for term in self.terms())
+        return added(term(theta) for term in self.terms())
 
     def terms(self) -> Sequence[Callable[[Tensor], Tensor]]:
         """One function for each batch: its loss times its share of the samples."""
@@ -145,7 +172,7 @@ class NetworkObjective(Mean):
         values = (
             evaluate(fastest(batch, origin, directions), weights) * (batch.n / self.n) for batch in self.batches()
         )
-        return sum(values)
+        return added(values)
 
     def with_loss(self, loss: Callable[[Tensor, Tensor], Tensor]) -> NetworkObjective:
         """The same network and data under another loss or measure, such as `talweg.landscape.accuracy`."""
@@ -167,7 +194,7 @@ class NetworkObjective(Mean):
 
     def _stacked(self, forward: Callable, thetas: Tensor) -> Tensor:
         parameters = self.unflatten(thetas)
-        return sum(batch.losses([forward(parameters, batch.x)]) * (batch.n / self.n) for batch in self.batches())
+        return added(batch.losses([forward(parameters, batch.x)]) * (batch.n / self.n) for batch in self.batches())
 
     def _stacked_at_once(self, thetas: Tensor) -> int:
         return max(1, activations_at_once(thetas.device) // self._activations())
@@ -199,7 +226,7 @@ def _forget_statistics(model: nn.Module) -> None:
         module.track_running_stats = False
 
 
-def _flat(parameters: dict[str, Tensor]) -> Tensor:
+def _flat(parameters: Mapping[str, Tensor]) -> Tensor:
     if not parameters:
         raise ValueError("model has no parameters")
     kinds = {(p.dtype, p.device) for p in parameters.values()}

@@ -26,7 +26,26 @@ __all__ = ["Hessian", "Operator", "hessian_product", "kept_products"]
 class Operator:
     """A symmetric linear map of ℝᴾ that belongs to an objective f at a point θ: `A @ v`, or `A(v)`.
 
-    shape (P, P), dtype and device are those of the matrix it stands for. Subclasses define `product`.
+    `shape` (P, P), `dtype` and `device` are those of the matrix it stands for. Subclasses define `product`.
+
+    Parameters
+    ----------
+    f
+        The objective.
+    theta
+        The point, (P,).
+
+    Examples
+    --------
+    >>> from talweg.objective import Operator
+    >>> from talweg.surfaces import Quadratic
+    >>> class GradientOuterProduct(Operator):
+    ...     def product(self, v):
+    ...         g = self.objective.grad(self.theta)
+    ...         return g * (g @ v)
+    >>> A = GradientOuterProduct(Quadratic([1.0, 2.0]), [1.0, 1.0])
+    >>> (A @ [0.0, 1.0]).tolist()
+    [2.0, 4.0]
     """
 
     def __init__(self, f: Objective, theta: Tensor):
@@ -69,14 +88,24 @@ class Operator:
             return (self @ torch.as_tensor(v.reshape(-1)).to(self.theta)).cpu().numpy()
 
         dtype = torch.empty(0, dtype=self.dtype).numpy().dtype
-        return LinearOperator(self.shape, matvec=matvec, rmatvec=matvec, dtype=dtype)
+        make: Any = LinearOperator  # its signature comes from __new__, which SciPy's types do not show
+        return make(self.shape, matvec=matvec, rmatvec=matvec, dtype=dtype)
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({type(self.objective).__name__}, shape={self.shape}, dtype={self.dtype})"
 
 
 class Hessian(Operator):
-    """∇²f(θ); see `Objective.hessian_at`."""
+    """The Hessian ∇²f(θ) of an objective at a point; see `Objective.hessian_at`.
+
+    Examples
+    --------
+    >>> from talweg.objective import Hessian
+    >>> from talweg.surfaces import Rosenbrock
+    >>> H = Hessian(Rosenbrock(), [1.0, 1.0])
+    >>> (H @ [1.0, 0.0]).tolist(), H.shape
+    ([802.0, -400.0], (2, 2))
+    """
 
     def __init__(self, f: Objective, theta: Tensor):
         super().__init__(f, theta)

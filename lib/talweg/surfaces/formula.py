@@ -19,6 +19,16 @@ class Formula(Objective):
     """An objective given by a formula: `value` works on (…, P) → (…), so that many points need no mapping.
 
     Constants are kept in float64 and enter the computation in the dtype and on the device of the point.
+
+    Examples
+    --------
+    >>> from talweg.surfaces import Formula
+    >>> class Cubes(Formula):
+    ...     dim = 2
+    ...     def value(self, theta):
+    ...         return (theta**3).sum(-1)
+    >>> Cubes().many([[1.0, 1.0], [2.0, 0.0]]).tolist()
+    [2.0, 8.0]
     """
 
     def many(self, thetas: Tensor) -> Tensor:

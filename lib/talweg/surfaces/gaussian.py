@@ -11,9 +11,32 @@ __all__ = ["GaussianMixture", "GaussianWell"]
 
 
 class GaussianWell(Formula):
-    """offset − A exp(−‖θ − c‖²/(2σ²)): convex only within σ of the centre, flat far away.
+    """A Gaussian well, offset − A exp(−‖θ − c‖²/(2σ²)): convex only within σ of the centre, flat far away.
 
-    depth: A > 0. sigma: width σ > 0. center: c (default: the origin of the plane). At c the Hessian is A/σ² · I.
+    At c the Hessian is A/σ² · I.
+
+    Parameters
+    ----------
+    depth
+        A > 0.
+    sigma
+        The width σ > 0.
+    center
+        c, (P,). The default is the origin of the plane.
+    offset
+        The value far away.
+
+    Raises
+    ------
+    ValueError
+        depth or sigma are not positive.
+
+    Examples
+    --------
+    >>> from talweg.surfaces import GaussianWell
+    >>> well = GaussianWell(depth=2.0, sigma=0.5)
+    >>> well([0.0, 0.0]).item(), well.hessian([0.0, 0.0]).tolist()
+    (-2.0, [[8.0, 0.0], [0.0, 8.0]])
     """
 
     def __init__(self, depth: float = 1.0, sigma: float = 1.0, center: Numbers = (0.0, 0.0), offset: float = 0.0):
@@ -42,9 +65,30 @@ class GaussianWell(Formula):
 
 
 class GaussianMixture(Formula):
-    """offset − Σₖ Aₖ exp(−‖θ − cₖ‖²/(2σₖ²)): several wells of different depth and width, with saddles between them.
+    """A sum of Gaussian wells, offset − Σₖ Aₖ exp(−‖θ − cₖ‖²/(2σₖ²)), with saddles between them.
 
-    depths: Aₖ > 0, (K,). sigmas: σₖ > 0, (K,). centers: cₖ, (K, P). The minima lie near the centres, not in them.
+    The minima lie near the centres, not in them.
+
+    Parameters
+    ----------
+    depths, sigmas
+        Aₖ > 0 and σₖ > 0, (K,) each.
+    centers
+        cₖ, (K, P).
+    offset
+        The value far away.
+
+    Raises
+    ------
+    ValueError
+        A depth or width that is not positive, or different numbers of wells.
+
+    Examples
+    --------
+    >>> from talweg.surfaces import GaussianMixture
+    >>> f = GaussianMixture(depths=[1.0, 2.0], sigmas=[0.5, 0.5], centers=[[-2.0, 0.0], [2.0, 0.0]])
+    >>> f.many([[-2.0, 0.0], [0.0, 0.0], [2.0, 0.0]]).round(decimals=3).tolist()
+    [-1.0, -0.001, -2.0]
     """
 
     def __init__(self, depths: Numbers, sigmas: Numbers, centers: Numbers, offset: float = 0.0):

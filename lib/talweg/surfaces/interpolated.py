@@ -13,8 +13,26 @@ __all__ = ["Interpolated", "basis", "coefficients"]
 class Interpolated(Formula):
     """The bicubic natural spline through values on a grid: a slice of a loss as a function of two variables.
 
-    x: (nx,) and y: (ny,) equidistant and increasing, at least 3 each; z: (ny, nx), as in `landscape.Surface`. Twice
-    differentiable everywhere; beyond the grid it goes on as its tangents.
+    It is twice differentiable everywhere, and goes on as its tangents beyond the grid.
+
+    Parameters
+    ----------
+    x, y
+        Abscissae (nx,) and ordinates (ny,), equidistant and increasing, at least 3 each.
+    z
+        Values (ny, nx), as in `landscape.Surface`.
+
+    Raises
+    ------
+    ValueError
+        Axes that are too short or not equidistant, or a shape that does not fit.
+
+    Examples
+    --------
+    >>> from talweg.surfaces import Interpolated
+    >>> f = Interpolated([0.0, 1.0, 2.0], [0.0, 1.0, 2.0], [[0.0, 1.0, 2.0], [1.0, 2.0, 3.0], [2.0, 3.0, 4.0]])
+    >>> f([0.5, 1.0]).round(decimals=6).item(), f.grad([3.0, 3.0]).round(decimals=6).tolist()
+    (1.5, [1.0, 1.0])
     """
 
     dim = 2

@@ -14,7 +14,27 @@ __all__ = ["LeastSquares", "Quadratic", "Saddle"]
 
 
 class Quadratic(Formula):
-    """½ (θ − c)ᵀ H (θ − c) with a symmetric Hessian H, given whole (P, P) or by its eigenvalues (P,) on the axes."""
+    """A quadratic function ½ (θ − c)ᵀ H (θ − c) with a symmetric Hessian H.
+
+    Parameters
+    ----------
+    hessian
+        H, whole (P, P) or by its eigenvalues (P,) on the axes.
+    center
+        c, (P,). The default is the origin.
+
+    Raises
+    ------
+    ValueError
+        hessian is not symmetric.
+
+    Examples
+    --------
+    >>> from talweg.surfaces import Quadratic
+    >>> f = Quadratic([1.0, 10.0])
+    >>> f([2.0, 1.0]).item(), f.grad([2.0, 1.0]).tolist()
+    (7.0, [2.0, 10.0])
+    """
 
     def __init__(self, hessian: Numbers, center: Numbers | None = None):
         H = constant(hessian, "hessian", (1, 2))
@@ -44,9 +64,27 @@ class Quadratic(Formula):
 
 
 class Saddle(Quadratic):
-    """½ Σ λᵢ θᵢ², by default (x² − y²)/2: the simplest saddle, whose unstable direction is the y axis.
+    """The simplest saddle ½ Σ λᵢ θᵢ², by default (x² − y²)/2, whose unstable direction is the y axis.
 
-    eigenvalues: at least one positive and one negative. angle: turns both axes by so many radians (two variables).
+    Parameters
+    ----------
+    eigenvalues
+        The λᵢ, (P,), at least one positive and one negative.
+    angle
+        Both axes are turned by so many radians (two variables only).
+
+    Raises
+    ------
+    ValueError
+        Eigenvalues of one sign, or an angle without two variables.
+
+    Examples
+    --------
+    >>> from talweg.landscape import saddle_index
+    >>> from talweg.surfaces import Saddle
+    >>> f = Saddle()
+    >>> f([1.0, 2.0]).item(), saddle_index(f, [0.0, 0.0])
+    (-1.5, 1)
     """
 
     def __init__(self, eigenvalues: Numbers = (1.0, -1.0), angle: float = 0.0):
@@ -65,7 +103,24 @@ class Saddle(Quadratic):
 class LeastSquares(Formula, Mean):
     """Linear regression, (1/2n) ‖Xθ − y‖², with the gradient of every sample.
 
-    x: design matrix (n, P), a column of ones included if there is an intercept. y: (n,).
+    Parameters
+    ----------
+    x
+        The design matrix X, (n, P), with a column of ones if there is to be an intercept.
+    y
+        (n,).
+
+    Raises
+    ------
+    ValueError
+        x and y do not have the same number of samples.
+
+    Examples
+    --------
+    >>> from talweg.surfaces import LeastSquares
+    >>> f = LeastSquares([[1.0, 0.0], [1.0, 1.0], [1.0, 2.0]], [1.0, 3.0, 5.0])
+    >>> f.minimizer().round(decimals=6).tolist(), f.sample_losses([1.0, 0.0]).tolist()
+    ([1.0, 2.0], [0.0, 2.0, 8.0])
     """
 
     def __init__(self, x: Numbers, y: Numbers):

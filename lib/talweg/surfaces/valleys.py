@@ -11,7 +11,24 @@ __all__ = ["Beale", "Rosenbrock"]
 
 
 class Rosenbrock(Formula):
-    """(a − x)² + b (y − x²)²: a curved valley whose floor falls slowly to the minimum 0 at (a, a²) (Rosenbrock 1960)."""
+    """Rosenbrock's curved valley (a − x)² + b (y − x²)², whose floor falls slowly to the minimum 0 at (a, a²).
+
+    Parameters
+    ----------
+    a, b
+        The place of the minimum, and how steep the walls are.
+
+    References
+    ----------
+    Rosenbrock 1960, An automatic method for finding the greatest or least value of a function.
+
+    Examples
+    --------
+    >>> from talweg.surfaces import Rosenbrock
+    >>> f = Rosenbrock()
+    >>> round(f(f.theta).item(), 6), f(f.minimizer()).item()
+    (24.2, 0.0)
+    """
 
     dim = 2
 
@@ -37,7 +54,21 @@ class Rosenbrock(Formula):
 
 
 class Beale(Formula):
-    """Σᵢ (cᵢ − x (1 − yⁱ))², i = 1, 2, 3, c = (1.5, 2.25, 2.625): plains, steep edges, minimum 0 at (3, ½) (Beale 1958)."""
+    """Beale's function Σᵢ (cᵢ − x (1 − yⁱ))², i = 1, 2, 3: plains, steep edges, and the minimum 0 at (3, ½).
+
+    The constants are c = (1.5, 2.25, 2.625).
+
+    References
+    ----------
+    Beale 1958, On an iterative method for finding a local minimum of a function of more than one variable.
+
+    Examples
+    --------
+    >>> from talweg.surfaces import Beale
+    >>> f = Beale()
+    >>> f(f.theta).item(), f(f.minimizer()).item()
+    (14.203125, 0.0)
+    """
 
     dim = 2
     constants = (1.5, 2.25, 2.625)
@@ -47,13 +78,13 @@ class Beale(Formula):
 
     def value(self, theta: Tensor) -> Tensor:
         x, y = theta.unbind(-1)
-        return sum((c - x * (1 - y**i)) ** 2 for i, c in enumerate(self.constants, start=1))
+        return sum(((c - x * (1 - y**i)) ** 2 for i, c in enumerate(self.constants, start=1)), torch.zeros_like(x))
 
     def gradient(self, theta: Tensor) -> Tensor:
         x, y = theta.unbind(-1)
         residuals = [c - x * (1 - y**i) for i, c in enumerate(self.constants, start=1)]
-        along_x = sum(-2 * r * (1 - y**i) for i, r in enumerate(residuals, start=1))
-        along_y = sum(2 * r * x * i * y ** (i - 1) for i, r in enumerate(residuals, start=1))
+        along_x = sum((-2 * r * (1 - y**i) for i, r in enumerate(residuals, start=1)), torch.zeros_like(x))
+        along_y = sum((2 * r * x * i * y ** (i - 1) for i, r in enumerate(residuals, start=1)), torch.zeros_like(x))
         return torch.stack([along_x, along_y], dim=-1)
 
     def grads(self, thetas: Tensor) -> Tensor:

@@ -51,7 +51,7 @@ class AnyNetwork:
         model = copy.deepcopy(model)
         self.parameters = dict(model.named_parameters())  # before folding, which takes some out of the model
         if any(isinstance(m, nn.Conv2d) for m in model.modules()):
-            model = model.to(memory_format=torch.channels_last)
+            model = model.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]  # not in torch's stub
         if x.ndim == 4:
             x = x.contiguous(memory_format=torch.channels_last)
         self.fused = fused(model, x)

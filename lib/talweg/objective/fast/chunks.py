@@ -51,6 +51,7 @@ def raise_malloc_threshold(device: torch.device) -> None:
 
     glibc hands larger blocks back to the system at once, and takes their pages, cleared anew, for the next layer. Its
     threshold starts at 128 KiB and follows the largest block freed so far, up to 32 MiB: one block of 31 MiB sets it.
+    Only time can change by it, never a value; how much it saves has not been measured on its own.
     """
     if device.type == "cpu":
         torch.empty(31 * 2**20, dtype=torch.uint8)

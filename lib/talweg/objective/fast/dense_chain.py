@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
@@ -119,7 +119,7 @@ class DenseChain:
         return self.buffers[key]
 
 
-def _own(parameters: dict[str, Tensor], name: str) -> tuple[Tensor | None, Tensor | None]:
+def _own(parameters: dict[str, Tensor], name: str) -> tuple[Any, Any]:
     """Weight and bias of the layer of that name, each (K, …); None for what it does not have."""
     return parameters.get(f"{name}.weight" if name else "weight"), parameters.get(f"{name}.bias" if name else "bias")
 
@@ -138,7 +138,7 @@ def _linear(h: Tensor, parameters: dict[str, Tensor], name: str, out: Tensor | N
     return torch.baddbmm(bias.unsqueeze(1), h, weight.mT, out=out)
 
 
-def _normalized(h: Tensor, parameters: dict[str, Tensor], name: str, module: nn.Module) -> Tensor:
+def _normalized(h: Tensor, parameters: dict[str, Tensor], name: str, module: Any) -> Tensor:
     """The layer without its scale and shift, then those of each network; h as in `_linear`."""
     if isinstance(module, nn.RMSNorm):
         h = F.rms_norm(h, module.normalized_shape, eps=module.eps)

@@ -17,10 +17,12 @@ import logging
 import operator
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 import torch
 from torch import Tensor, fx, nn
 from torch.nn import functional as F
+from torch.nn.modules.utils import _pair
 
 __all__ = ["Fused", "fused"]
 
@@ -43,13 +45,15 @@ class Fold:
     folded: nn.Conv2d
 
     def apply(self) -> None:
-        norm, conv = self.norm, self.conv
+        norm: Any = self.norm  # its statistics are there, else it would not be folded
+        conv, folded = self.conv, self.folded
+        assert folded.bias is not None  # `_with_bias`
         scale = torch.rsqrt(norm.running_var + norm.eps)
         scale = scale if norm.weight is None else scale * norm.weight
         bias = -norm.running_mean if conv.bias is None else conv.bias - norm.running_mean
         shift = 0 if norm.bias is None else norm.bias
-        torch.mul(conv.weight, scale.view(-1, 1, 1, 1), out=self.folded.weight.data)
-        self.folded.bias.copy_(bias * scale + shift)
+        torch.mul(conv.weight, scale.view(-1, 1, 1, 1), out=folded.weight.data)
+        folded.bias.copy_(bias * scale + shift)
 
 
 def _same(x: Tensor) -> Tensor:
@@ -100,11 +104,12 @@ class _Tracer(fx.Tracer):
         return not list(m.children())
 
 
-def _module(traced: fx.GraphModule, node: fx.Node) -> nn.Module | None:
-    return traced.get_submodule(node.target) if node.op == "call_module" else None
+def _module(traced: fx.GraphModule, node: fx.Node) -> Any:
+    """The module that a node calls, or None."""
+    return traced.get_submodule(str(node.target)) if node.op == "call_module" else None
 
 
-def _is(traced: fx.GraphModule, node: fx.Node, *kinds: type[nn.Module]) -> bool:
+def _is(traced: fx.GraphModule, node: Any, *kinds: type[nn.Module]) -> bool:
     return type(_module(traced, node)) in kinds and len(node.args) == 1 and not node.kwargs
 
 
@@ -115,7 +120,7 @@ def _replace(traced: fx.GraphModule, node: fx.Node, module: nn.Module) -> None:
     node.op, node.target = "call_module", name
 
 
-def _remove(traced: fx.GraphModule, node: fx.Node) -> None:
+def _remove(traced: fx.GraphModule, node: Any) -> None:
     node.replace_all_uses_with(node.args[0])
     traced.graph.erase_node(node)
 
@@ -166,7 +171,7 @@ def _pool_first(traced: fx.GraphModule) -> None:
 
 
 def _halves(pool: nn.MaxPool2d) -> bool:
-    pairs = (nn.modules.utils._pair(size) for size in (pool.kernel_size, pool.stride, pool.padding, pool.dilation))
+    pairs = (_pair(size) for size in (pool.kernel_size, pool.stride, pool.padding, pool.dilation))
     return [*pairs] == [(2, 2), (2, 2), (0, 0), (1, 1)] and not pool.ceil_mode
 
 
@@ -260,7 +265,7 @@ def _takes_patches(conv: nn.Conv2d, x: Tensor) -> bool:
     return plain and few and cut <= PATCHES_LIMIT
 
 
-def _patches(conv: nn.Conv2d, x: Tensor, window: int) -> Tensor:
+def _patches(conv: Any, x: Tensor, window: int) -> Tensor:
     """(window², n, rows, columns, in·kh·kw): all patches, those of one place in their windows together."""
     spans = zip(x.shape[-2:], conv.padding, conv.dilation, conv.kernel_size, conv.stride, strict=True)
     rows, columns = ((size + 2 * pad - gap * (k - 1) - 1) // step + 1 for size, pad, gap, k, step in spans)
