@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy
-from cycler import cycler
 from matplotlib import font_manager, pyplot, rc_context, ticker
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.rcsetup import cycler
 from PIL import Image
 
 from talweg.i18n import decimal
