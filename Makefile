@@ -10,6 +10,7 @@ TORCH_INDEX =
 PORT = 8000
 FROM =
 BUILD = $(BIN)/jupyter-book build . -W --keep-going --quiet
+LINT = $(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/lint-imports
 
 # what make runs is the same everywhere: one thread, no progress bars
 export TALWEG_BATCH = 1
@@ -82,7 +83,7 @@ bench: .venv/.installed
 	$(PY) -m benchmarks
 
 check: .venv/.installed
-	$(BIN)/ruff check .
+	$(LINT)
 	$(PY) -m talweg_site.check.parity
 	$(PY) -m talweg_site.check.style
 	$(PY) -m pytest -q -n 2 --dist worksteal -m "not slow and not browser and not gpu" \
@@ -90,7 +91,7 @@ check: .venv/.installed
 
 test: .venv/.installed
 	@rm -f $(SECONDS_FILE)
-	$(call timed,lint and parity,$(BIN)/ruff check . && $(PY) -m talweg_site.check.parity)
+	$(call timed,lint and parity,$(LINT) && $(PY) -m talweg_site.check.parity)
 	$(MAKE) pdf
 	$(call timed,tests,$(PY) -m pytest -n 2 --dist loadscope tests)
 	@$(MAKE) --no-print-directory seconds
@@ -107,7 +108,7 @@ test-chapter: .venv/.installed
 
 test-rest: .venv/.installed prose
 	@rm -f $(SECONDS_FILE)
-	$(call timed,lint and parity,$(BIN)/ruff check . && $(PY) -m talweg_site.check.parity)
+	$(call timed,lint and parity,$(LINT) && $(PY) -m talweg_site.check.parity)
 	$(call timed,opening page,$(PY) -m talweg_site.check.nbcheck index)
 	$(call timed,site,$(BUILD))
 	$(call timed,PDFs,$(PY) -m talweg_site.print.pdf)

@@ -100,7 +100,9 @@ def _files(root: Path) -> list[Path]:
 
 def main(arguments: list[str] | None = None) -> int:
     """The command line; 0 if every file says the new address."""
-    parser = argparse.ArgumentParser(prog="python -m talweg_site.address", description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(
+        prog="python -m talweg_site.address", description=(__doc__ or "").partition("\n")[0]
+    )
     parser.add_argument("repository", metavar="OWNER/REPO", help="the repository on GitHub")
     parser.add_argument("--site", metavar="URL", help="where the site is served (default: GitHub Pages of OWNER/REPO)")
     parser.add_argument("--root", type=Path, default=Path.cwd(), help="top of the repository (default: here)")

@@ -57,7 +57,9 @@ def lock_lines() -> list[str]:
 
 def main(arguments: list[str] | None = None) -> int:
     """The command line; with --check 1 if the lock does not say what is installed."""
-    parser = argparse.ArgumentParser(prog="python -m talweg_site.author.lock", description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(
+        prog="python -m talweg_site.author.lock", description=(__doc__ or "").partition("\n")[0]
+    )
     parser.add_argument("--check", action="store_true", help="write nothing, compare")
     options = parser.parse_args(arguments)
     try:

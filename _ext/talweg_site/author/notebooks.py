@@ -195,7 +195,9 @@ def _print(result: Result) -> None:
 
 def main(arguments: list[str] | None = None) -> int:
     """The command line; 0 if every chapter is in step."""
-    parser = argparse.ArgumentParser(prog="python -m talweg_site.author.notebooks", description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(
+        prog="python -m talweg_site.author.notebooks", description=(__doc__ or "").partition("\n")[0]
+    )
     parser.add_argument("chapters", nargs="*", metavar="chapter", help="only these chapters, e.g. gradient-descent")
     parser.add_argument("--lang", action="append", help="only this edition (may be repeated)")
     parser.add_argument("--prose-only", action="store_true", help="run nothing; an error where code changed")

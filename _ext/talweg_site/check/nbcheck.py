@@ -155,7 +155,9 @@ def check(
 
 def main(arguments: list[str] | None = None) -> int:
     """The command line; 0 if every notebook prints what it stores."""
-    parser = argparse.ArgumentParser(prog="python -m talweg_site.check.nbcheck", description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(
+        prog="python -m talweg_site.check.nbcheck", description=(__doc__ or "").partition("\n")[0]
+    )
     parser.add_argument("chapters", nargs="*", metavar="chapter", help="only these chapters")
     parser.add_argument("--lang", action="append", help="only this edition (may be repeated)")
     parser.add_argument("--cpu", choices=("this", "other"), default="this", help="other: without vector units")

@@ -180,7 +180,9 @@ def _compare_marks(one: str, other: str, one_label: str, label: str) -> list[str
 
 def main(arguments: list[str] | None = None) -> int:
     """The command line; 0 if the editions agree, or the code was copied."""
-    parser = argparse.ArgumentParser(prog="python -m talweg_site.check.parity", description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(
+        prog="python -m talweg_site.check.parity", description=(__doc__ or "").partition("\n")[0]
+    )
     parser.add_argument("--root", type=Path, default=Path.cwd(), help="top of the repository (default: here)")
     commands = parser.add_subparsers(dest="command")
     copying = commands.add_parser("copy-code", help="copy code cells of one edition to the others")

@@ -161,7 +161,9 @@ def check(root: Path, languages: list[str] | None = None) -> list[str]:
 
 def main(arguments: list[str] | None = None) -> int:
     """The command line; 0 if nothing was found."""
-    parser = argparse.ArgumentParser(prog="python -m talweg_site.check.style", description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(
+        prog="python -m talweg_site.check.style", description=(__doc__ or "").partition("\n")[0]
+    )
     parser.add_argument("--lang", action="append", choices=list(EDITIONS), help="only this edition (may be repeated)")
     parser.add_argument("--root", type=Path, default=Path.cwd(), help="top of the repository (default: here)")
     options = parser.parse_args(arguments)

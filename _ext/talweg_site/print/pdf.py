@@ -142,7 +142,9 @@ def make(root: Path, codes: list[str]) -> None:
 
 def main(arguments: list[str] | None = None) -> int:
     """The command line."""
-    parser = argparse.ArgumentParser(prog="python -m talweg_site.print.pdf", description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(
+        prog="python -m talweg_site.print.pdf", description=(__doc__ or "").partition("\n")[0]
+    )
     parser.add_argument("--lang", nargs="+", choices=list(EDITIONS), default=list(EDITIONS), help="editions to print")
     options = parser.parse_args(arguments)
     try:
