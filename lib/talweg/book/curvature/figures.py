@@ -205,7 +205,8 @@ class Eigenplanes(Planes):
     ):
         super().__init__(f, center, pairs, path, spans, resolution)
         names = {kind: kind for kind in self.planes}
-        self.words = {**self.words, "figure": _("The loss on planes of eigenvectors"), "names": names}
+        own = {"figure": _("The loss on planes of eigenvectors"), "names": names}
+        self.words = {**self.words, **own}  # pyright: ignore[reportGeneralTypeIssues]  # never None
 
     def __repr__(self) -> str:
         return f"Eigenplanes({'; '.join(self.planes)}; {len(self.spans)} spans)"

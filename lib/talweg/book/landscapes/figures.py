@@ -186,9 +186,9 @@ rescaling = Rescaling
 def rescaled(model: MLP, factors: Tensor) -> MLP:
     """A copy of the network, of the same function, whose hidden units are multiplied by `factors` (units,) > 0."""
     other = copy.deepcopy(model)
-    other[1].weight.mul_(factors[:, None])
-    other[1].bias.mul_(factors)
-    other[3].weight.div_(factors)
+    other.get_parameter("1.weight").mul_(factors[:, None])
+    other.get_parameter("1.bias").mul_(factors)
+    other.get_parameter("3.weight").div_(factors)
     return other
 
 
