@@ -9,6 +9,29 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from talweg import (
+        claims,
+        data,
+        exercises,
+        experiments,
+        figures,
+        i18n,
+        initializers,
+        landscape,
+        models,
+        normalization,
+        objective,
+        optimizers,
+        plots,
+        recorded,
+        run,
+        schedules,
+        surfaces,
+        topology,
+        training,
+        uncertainty,
+        wavelets,
+    )
     from talweg.claims import claim
     from talweg.exercises import exercise, progress
     from talweg.i18n import use

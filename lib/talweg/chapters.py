@@ -21,7 +21,23 @@ BOOK = Path(__file__).parent / "book"
 
 @cache
 def chapters(book: Path = BOOK) -> tuple[str, ...]:
-    """The names of the chapters, in the order of the book; ValueError where the list and the folders differ."""
+    """The names of the chapters, in the order of the book.
+
+    Parameters
+    ----------
+    book
+        The folder that holds `chapters.toml` and a folder for each chapter.
+
+    Raises
+    ------
+    ValueError
+        The list and the folders differ.
+
+    Examples
+    --------
+    >>> chapters()[:2]
+    ('gradient-descent', 'initialization')
+    """
     listed = tuple(tomllib.loads((book / "chapters.toml").read_text(encoding="utf-8"))["chapters"])
     folders = {path.name.replace("_", "-") for path in book.iterdir() if path.is_dir() and path.name != "__pycache__"}
     if set(listed) != folders:
@@ -31,11 +47,25 @@ def chapters(book: Path = BOOK) -> tuple[str, ...]:
 
 
 def folder(chapter: str, book: Path = BOOK) -> Path:
-    """The folder of a chapter."""
+    """The folder of a chapter: its name with `_` for `-`.
+
+    Examples
+    --------
+    >>> folder("gradient-descent").name
+    'gradient_descent'
+    """
     return book / chapter.replace("-", "_")
 
 
 def module(chapter: str, name: str) -> ModuleType | None:
-    """The module `name` ("figures", "experiment" …) of a chapter, or None where the chapter has none."""
+    """The module `name` ("figures", "experiment" …) of a chapter, or None where the chapter has none.
+
+    Examples
+    --------
+    >>> module("gradient-descent", "figures").__name__
+    'talweg.book.gradient_descent.figures'
+    >>> module("gradient-descent", "photographs") is None
+    True
+    """
     full = f"talweg.book.{chapter.replace('-', '_')}.{name}"
     return import_module(full) if find_spec(full) else None

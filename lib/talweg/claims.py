@@ -28,12 +28,40 @@ def claim(
 ) -> None:
     """Assert that `ours` stands in `relation` to `expected`, say so in one line, and record it for the ledger.
 
-    id: letters a-z, digits and hyphens. ours, expected: numbers, booleans, tensors or sequences of one length (the
-    entry that comes nearest to failing is shown). relation: "==", "<=", ">=", "<" or ">"; the tolerance
-    atol + rtol·|expected| is granted to ours in "==", "<=" and ">=". seeds: which seeds, or how many.
-    AssertionError if the claim fails; NaN always fails. ValueError for a bad id, relation, tolerance or shape,
-    TypeError for what is not a number. Five significant digits are shown and recorded; a rounding error (ours within
-    a bound of 1e-9 or less about zero) is shown as 0, since its digits differ from machine to machine.
+    Five significant digits are shown and recorded. A rounding error (ours within a bound of 1e-9 or less about zero)
+    is shown as 0, since its digits differ from machine to machine.
+
+    Parameters
+    ----------
+    id
+        Name of the claim in the ledger: letters a-z, digits and hyphens.
+    ours, expected
+        Numbers, booleans, tensors or sequences of one length; one number may stand for a whole sequence. The entry
+        that comes nearest to failing is shown.
+    rtol, atol
+        The tolerance atol + rtol·|expected|, which is granted to ours in "==", "<=" and ">=".
+    source
+        Where the expected number comes from: a paper, a proof, another implementation.
+    seeds
+        Which seeds our number was measured with, or how many.
+    relation
+        "==", "<=", ">=", "<" or ">".
+
+    Raises
+    ------
+    AssertionError
+        The claim fails. NaN always fails.
+    ValueError
+        A bad id, relation, tolerance or length.
+    TypeError
+        Something that is not a number.
+
+    Examples
+    --------
+    >>> claim("contraction", 0.8182, 9 / 11, rtol=1e-3, source="Polyak (1964)")
+    ✓ contraction: 0.8182 = 0.81818 (±0.1 %)
+    >>> claim("below-the-bound", [0.1, 0.7], 1, relation="<")
+    ✓ below-the-bound: 0.7 < 1
     """
     _check(id, relation, rtol, atol)
     pairs = _pairs(ours, expected)

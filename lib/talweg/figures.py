@@ -2,6 +2,12 @@
 
 Each stands in the folder of its chapter, `book/<chapter>/figures.py`; here they are all at hand by name. The update
 rules and the theory are pure functions in the `.js` modules beside them; tests compare them with torch.
+
+Examples
+--------
+>>> from talweg import figures
+>>> figures.ravine(kappa=20, step=0.9)
+Ravine(kappa=20, step=0.9)
 """
 
 from __future__ import annotations

@@ -12,6 +12,7 @@ import tomllib
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 __all__ = ["EDITIONS", "N_", "Edition", "decimal", "gettext", "language", "localize", "ngettext", "number", "use"]
 
@@ -20,7 +21,24 @@ _HERE = Path(__file__).parent
 
 @dataclass(frozen=True)
 class Edition:
-    """One language of the book: its code, its own name, and what HTML, Sphinx and the search call it."""
+    """One language of the book: its code, its own name, and what HTML, Sphinx and the search call it.
+
+    Parameters
+    ----------
+    code
+        Code of the language in file names and for `use`.
+    name
+        The language's own name for itself.
+    html_lang, sphinx_language, search_language
+        What HTML, Sphinx and the search call the language.
+    decimal
+        The decimal mark, "," or ".".
+
+    Examples
+    --------
+    >>> EDITIONS["zh"].name, EDITIONS["zh"].html_lang, EDITIONS["de"].decimal
+    ('简体中文', 'zh-CN', ',')
+    """
 
     code: str
     name: str
@@ -39,7 +57,24 @@ _current: Edition | None = None
 
 
 def use(code: str) -> None:
-    """Set the language of everything drawn or said from now on: one of "es", "de", "zh", "ru"."""
+    """Set the language of everything drawn or said from now on.
+
+    Parameters
+    ----------
+    code
+        "es", "de", "zh" or "ru".
+
+    Raises
+    ------
+    ValueError
+        The code is none of these.
+
+    Examples
+    --------
+    >>> use("de")
+    >>> gettext("Loss"), number(0.25)
+    ('Verlust', '0,25')
+    """
     global _current
     if not isinstance(code, str) or code not in EDITIONS:
         allowed = ", ".join(map(repr, EDITIONS))
@@ -49,22 +84,58 @@ def use(code: str) -> None:
 
 
 def language() -> str | None:
-    """Code of the language in use, or None before the first `use`."""
+    """Code of the language in use, or None before the first `use`.
+
+    Examples
+    --------
+    >>> use("ru")
+    >>> language()
+    'ru'
+    """
     return _current.code if _current else None
 
 
 def gettext(message: str) -> str:
-    """`message` in the language in use; the English message itself where there is no translation."""
+    """`message` in the language in use; the English message itself where there is no translation.
+
+    Examples
+    --------
+    >>> use("es")
+    >>> gettext("Loss"), gettext("There is no translation of this.")
+    ('Pérdida', 'There is no translation of this.')
+    """
     return _catalog(language()).gettext(message) if message else message
 
 
 def ngettext(singular: str, plural: str, n: int) -> str:
-    """The form for `n` things in the language in use (Russian has three)."""
+    """The form for `n` things in the language in use (Russian has three).
+
+    Parameters
+    ----------
+    singular, plural
+        The two English forms; the first is the message's id.
+    n
+        How many things there are.
+
+    Examples
+    --------
+    >>> use("es")
+    >>> [ngettext("{n} untranslated thing", "{n} untranslated things", n).format(n=n) for n in (1, 2)]
+    ['1 untranslated thing', '2 untranslated things']
+    """
     return _catalog(language()).ngettext(singular, plural, n)
 
 
 def N_(message: str) -> str:
-    """Mark `message` for extraction without translating it yet (for tables filled on import)."""
+    """Mark `message` for extraction without translating it yet (for tables filled on import).
+
+    Examples
+    --------
+    >>> names = {"loss": N_("Loss")}
+    >>> use("es")
+    >>> gettext(names["loss"])
+    'Pérdida'
+    """
     return message
 
 
@@ -76,23 +147,55 @@ def _catalog(code: str | None) -> _gettext.NullTranslations:
 
 
 def decimal() -> str:
-    """The decimal mark in use: "," or "."."""
+    """The decimal mark in use: "," or ".".
+
+    Examples
+    --------
+    >>> use("zh")
+    >>> decimal()
+    '.'
+    """
     return _current.decimal if _current else "."
 
 
 def localize(text: str) -> str:
-    """`text`, a number as Python writes it, with the decimal mark in use and a true minus sign."""
+    """`text`, a number as Python writes it, with the decimal mark in use and a true minus sign.
+
+    Examples
+    --------
+    >>> use("es")
+    >>> localize("-0.5")
+    '−0,5'
+    """
     return text.replace(".", decimal()).replace("-", "−")
 
 
 _SUPERSCRIPTS = str.maketrans("0123456789−", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻")
 
 
-def number(x: float, digits: int = 3) -> str:
-    """`x` as prose and figures write it: decimal mark of the edition, `digits` significant digits at most.
+def number(x: Any, digits: int = 3) -> str:
+    """`x` as prose and figures write it: with the decimal mark of the edition, without zeros at the end.
 
     Integers, and the integer part of anything below a million, are written out; very small and very large values
-    as 1,2·10⁻⁷. `x` may be a Python number or a tensor with one element.
+    are written as 1,2·10⁻⁷.
+
+    Parameters
+    ----------
+    x
+        A Python number, or a tensor or array with one element.
+    digits
+        How many significant digits are written at most.
+
+    Raises
+    ------
+    ValueError
+        `digits` is below 1.
+
+    Examples
+    --------
+    >>> use("de")
+    >>> number(2 / 3), number(-1.2e-7), number(123456.7), number(float("inf"))
+    ('0,667', '−1,2·10⁻⁷', '123457', '∞')
     """
     if digits < 1:
         raise ValueError(f"digits must be at least 1, got {digits}")

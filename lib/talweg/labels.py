@@ -102,7 +102,21 @@ LABELS = {
 
 
 def label(key: object) -> str:
-    """The reader's word for a key ("loss", "grad_norm", …); numbers in the reader's notation; other text as it is."""
+    """The reader's word for a key ("loss", "grad_norm", …); numbers in the reader's notation; other text as it is.
+
+    Parameters
+    ----------
+    key
+        A key of a history or the name of a parameter, a number, or text. In formulas between dollar signs the decimal
+        mark becomes that of the edition.
+
+    Examples
+    --------
+    >>> from talweg.i18n import use
+    >>> use("es")
+    >>> label("loss"), label(0.5), label("Adam"), label("$L = 0.1$")
+    ('Pérdida', '0,5', 'Adam', '$L = 0{,}1$')
+    """
     if isinstance(key, Real) and not isinstance(key, bool):
         return number(key)
     words = gettext(LABELS.get(str(key), str(key)))

@@ -27,7 +27,27 @@ __all__ = ["Recorded", "load", "names", "provenance", "write"]
 
 @dataclass(frozen=True)
 class Recorded:
-    """`data`: the numbers; `provenance`: command, commit, versions, data set and its hash, seeds, hardware, date."""
+    """A recorded result and where it comes from; printed, it says the latter in the reader's language.
+
+    Parameters
+    ----------
+    name
+        Name of the result: its chapter's experiment, a hyphen, the data set.
+    data
+        The numbers.
+    provenance
+        Command, commit, versions, data set and its hash, seeds, hardware and date, as `provenance` gives them.
+
+    Examples
+    --------
+    >>> from talweg.i18n import use
+    >>> use("es")
+    >>> print(load("curvature-digits"))
+    Orden: python -m talweg.experiments curvature --dataset digits --seeds 10 --device cpu
+    Datos: digits (SHA-256 ...)
+    Semillas: 0, 1, 2, 3, 4, 5, 6, 7, 8, 9
+    ...
+    """
 
     name: str
     data: dict[str, Any]
@@ -51,7 +71,13 @@ class Recorded:
 
 
 def names() -> list[str]:
-    """Names of the recorded results of all chapters."""
+    """Names of the recorded results of all chapters, sorted.
+
+    Examples
+    --------
+    >>> [name for name in names() if name.startswith("curvature")]
+    ['curvature-digits', 'curvature-mnist']
+    """
     return sorted(_files())
 
 
@@ -61,14 +87,49 @@ def _files() -> dict[str, Path]:
 
 
 def load(name: str) -> Recorded:
-    """The recorded result of that name; ValueError for an unknown one."""
+    """The recorded result of that name.
+
+    Raises
+    ------
+    ValueError
+        There is no result of that name; the message lists those that there are.
+
+    Examples
+    --------
+    >>> result = load("curvature-digits")
+    >>> result.provenance["dataset"], len(result.provenance["seeds"])
+    ('digits', 10)
+    """
     files = _files()
     content = json.loads(files[one_of("name", name, sorted(files))].read_text(encoding="utf-8"))
     return Recorded(name, content["data"], content["provenance"])
 
 
 def write(path: str | os.PathLike, data: Mapping[str, Any], provenance: Mapping[str, Any]) -> None:
-    """Write a result as JSON: whole, or not at all. ValueError for NaN or infinity (JSON has neither; use None)."""
+    """Write a result as JSON: whole, or not at all.
+
+    Parameters
+    ----------
+    path
+        The file; folders that are not there yet are made.
+    data
+        The numbers, as JSON knows them.
+    provenance
+        Where they come from.
+
+    Raises
+    ------
+    ValueError
+        NaN or infinity, of which JSON has neither; use None.
+
+    Examples
+    --------
+    >>> from tempfile import TemporaryDirectory
+    >>> with TemporaryDirectory() as folder:
+    ...     write(Path(folder) / "result.json", {"loss": 0.25}, {"command": "by hand"})
+    ...     json.loads((Path(folder) / "result.json").read_text())
+    {'provenance': {'command': 'by hand'}, 'data': {'loss': 0.25}}
+    """
     write_json(path, {"provenance": dict(provenance), "data": dict(data)})
 
 
@@ -82,7 +143,31 @@ def write_json(path: str | os.PathLike, content: Mapping[str, Any]) -> None:
 
 
 def provenance(command: str, dataset: Dataset, seeds: Sequence[int], device: torch.device | str) -> dict[str, Any]:
-    """Where a result comes from. Names no path and no machine but its processor."""
+    """Where a result comes from. Names no path and no machine but its processor.
+
+    Parameters
+    ----------
+    command
+        The command that measures the result again.
+    dataset
+        What was trained on; its name and its SHA-256 are kept.
+    seeds
+        The seeds of the runs.
+    device
+        Where they ran; of a GPU the name is kept too.
+
+    Returns
+    -------
+    dict
+        Command, commit of the working tree, versions, data set and its hash, seeds, hardware, and today's date.
+
+    Examples
+    --------
+    >>> from talweg import data
+    >>> origin = provenance("python -m measure", data.load("digits", device="cpu"), range(3), "cpu")
+    >>> origin["dataset"], origin["seeds"], origin["hardware"]["device"]
+    ('digits', [0, 1, 2], 'cpu')
+    """
     device = torch.device(device)
     hardware = {"cpu": processor(), "threads": torch.get_num_threads(), "device": device.type}
     if device.type == "cuda":

@@ -14,9 +14,29 @@ __all__ = ["table"]
 def table(columns: Mapping[str, Sequence[Any]], digits: int = 4) -> None:
     """Print columns of equal length under their heads.
 
-    columns: head → values; heads and words among the values are keys ("val_loss", "steps", …) or text as it is.
-    Integers are written out (in groups of three digits from 10 000 on), other numbers with `digits` significant digits, as code writes them.
-    ValueError for columns of different lengths.
+    Integers are written out, in groups of three digits from 10 000 on; other numbers stand as code writes them.
+
+    Parameters
+    ----------
+    columns
+        Head → values. Heads, and words among the values, are keys ("val_loss", "steps", …), printed in the reader's
+        words, or text that is printed as it is.
+    digits
+        Significant digits of the numbers that are no integers.
+
+    Raises
+    ------
+    ValueError
+        There is no column, or the columns have different lengths.
+
+    Examples
+    --------
+    >>> from talweg.i18n import use
+    >>> use("es")
+    >>> table({"method": ["SGD", "Adam"], "loss": [0.25, 1 / 3], "steps": [800, 12_000]})
+    Método   Pérdida   Número de pasos
+       SGD      0.25               800
+      Adam    0.3333            12 000
     """
     lengths = {head: len(values) for head, values in columns.items()}
     if len(set(lengths.values())) != 1:

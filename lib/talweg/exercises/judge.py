@@ -16,7 +16,29 @@ __all__ = ["judge", "tensors"]
 
 
 def judge(entry: Code, texts: Texts, solution: Callable) -> dict[str, str]:
-    """`{"state": "untried" | "wrong" | "right", "text": feedback}` for the reader's function."""
+    """Run the reader's function on the hidden cases, up to the first that fails.
+
+    Parameters
+    ----------
+    entry
+        The exercise.
+    texts
+        What the edition says about it.
+    solution
+        The reader's function. One that returns None or `...` on the first case has not been written yet.
+
+    Returns
+    -------
+    dict
+        `state`, which is "untried", "wrong" or "right", and `text`, the feedback in the language in use.
+
+    Examples
+    --------
+    >>> from talweg.exercises import loader
+    >>> entry, texts = loader.entry("gd-code"), loader.texts("es")["gd-code"]
+    >>> judge(entry, texts, lambda *arguments: ...)
+    {'state': 'untried', 'text': ''}
+    """
     cases = entry.cases
     for i, case in enumerate(cases):
         try:
@@ -36,7 +58,13 @@ def judge(entry: Code, texts: Texts, solution: Callable) -> dict[str, str]:
 
 
 def tensors(values: list) -> list:
-    """JSON values as arguments: lists become fresh float64 tensors, numbers stay numbers."""
+    """JSON values as arguments: lists become fresh float64 tensors, numbers stay numbers.
+
+    Examples
+    --------
+    >>> tensors([[1.0, 2.0], 0.1])
+    [tensor([1., 2.], dtype=torch.float64), 0.1]
+    """
     return [torch.tensor(value, dtype=torch.float64) if isinstance(value, list) else value for value in values]
 
 

@@ -1,4 +1,4 @@
-"""The four kinds of exercise: what the neutral half of each holds, when it is right, and what the browser gets of it."""
+"""The four kinds of exercise: what the neutral half of each holds, when it is right, what the browser gets of it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,20 @@ __all__ = ["KINDS", "Choice", "Code", "Entry", "Number", "Ordering", "read"]
 
 @dataclass(frozen=True, kw_only=True)
 class Entry:
-    """An exercise as it is in every language; fields without a default must stand in the data file."""
+    """An exercise as it is in every language; fields without a default must stand in the data file.
+
+    Parameters
+    ----------
+    id
+        Its id, unique in the book.
+    chapter
+        The chapter that it belongs to.
+
+    Examples
+    --------
+    >>> Entry(id="gd-by-hand", chapter="gradient-descent").feedback_keys()
+    []
+    """
 
     kind: ClassVar[str]
     options: ClassVar[Sequence[str]] = ()  # what each edition must put into words
@@ -39,7 +52,27 @@ class Entry:
 
 @dataclass(frozen=True, kw_only=True)
 class Number(Entry):
-    """A number, right within the larger of two tolerances; `wrong`: other values and the slips that they show."""
+    """A number, right within the larger of two tolerances.
+
+    Parameters
+    ----------
+    answer
+        The number.
+    oracle
+        "module:function", which computes the answer.
+    relative, absolute
+        The two tolerances; one at least is above 0.
+    wrong
+        Other values, each with a tolerance of its own, and the feedback for the slip that it shows.
+
+    Examples
+    --------
+    >>> slip = {"value": 40.5, "relative": 1e-3, "feedback": "one-step"}
+    >>> entry = Number(id="n", chapter="c", answer=32.8, oracle="m:f", relative=1e-3, wrong=[slip])
+    >>> entry.check("exercises.toml: n")
+    >>> entry.feedback_keys()
+    ['one-step']
+    """
 
     kind = "number"
 
@@ -88,7 +121,20 @@ class _Arranged(Entry):
 
 @dataclass(frozen=True, kw_only=True)
 class Choice(_Arranged):
-    """One of several options; each wrong one has its own feedback."""
+    """One of several options; each wrong one has its own feedback.
+
+    Parameters
+    ----------
+    answer
+        The right option.
+    options
+        All options, three or more.
+
+    Examples
+    --------
+    >>> Choice(id="n", chapter="c", answer="a", options=["a", "b", "c"]).feedback_keys()
+    ['b', 'c']
+    """
 
     kind = "choice"
 
@@ -106,7 +152,20 @@ class Choice(_Arranged):
 
 @dataclass(frozen=True, kw_only=True)
 class Ordering(_Arranged):
-    """Several items to bring into the order of `answer`."""
+    """Several items to bring into the order of `answer`.
+
+    Parameters
+    ----------
+    answer
+        The items in the right order, three or more.
+    oracle
+        "module:function", which computes the order.
+
+    Examples
+    --------
+    >>> sorted(Ordering(id="n", chapter="c", answer=["a", "b", "c"], oracle="m:f").shuffled())
+    ['a', 'b', 'c']
+    """
 
     kind = "ordering"
 
@@ -124,7 +183,28 @@ class Ordering(_Arranged):
 
 @dataclass(frozen=True, kw_only=True)
 class Code(Entry):
-    """A function that the reader writes, judged in Python on hidden cases (see `judge`)."""
+    """A function that the reader writes, judged in Python on hidden cases (see `judge`).
+
+    Parameters
+    ----------
+    function
+        The name of the function in the chapter.
+    arguments
+        The names of its arguments, for messages.
+    cases
+        Two or more, each with `args`, `expected`, `feedback`, and values that show a known slip (`wrong`).
+    oracle
+        "module:function", the reference solution.
+    relative, absolute
+        Tolerances of `torch.allclose`.
+
+    Examples
+    --------
+    >>> cases = [{"args": [x], "expected": [2 * x], "feedback": "plain"} for x in (1.0, 3.0)]
+    >>> entry = Code(id="n", chapter="c", function="double", arguments=["x"], cases=cases, oracle="m:f")
+    >>> entry.feedback_keys()
+    ['plain']
+    """
 
     kind = "code"
 
@@ -157,7 +237,19 @@ KINDS: dict[str, type[Entry]] = {kind.kind: kind for kind in (Number, Choice, Or
 
 
 def read(id: str, chapter: str, table: dict[str, Any], where: str) -> Entry:
-    """One table of `exercises.toml`, checked; ExerciseDataError, naming file and key after `where`."""
+    """One table of `exercises.toml`, checked.
+
+    Raises
+    ------
+    ExerciseDataError
+        A value is missing, unknown or not what the kind needs; the message names file and key after `where`.
+
+    Examples
+    --------
+    >>> table = {"kind": "choice", "answer": "a", "options": ["a", "b", "c"]}
+    >>> read("gd-which", "gradient-descent", table, "exercises.toml: gd-which").answer
+    'a'
+    """
     given = dict(table)
     name = given.pop("kind", None)
     if name not in KINDS:

@@ -22,7 +22,7 @@ and code between backticks:
     unit = "…"                      number, optional: what follows the input
     hints = ["…", "…"]              two or more, from a nudge to the last step before the answer
     [gd-by-hand.options]            choice, ordering: option = text
-    [gd-by-hand.feedback]           `right` (optional); each key named by `wrong` or a case; of a choice each wrong option
+    [gd-by-hand.feedback]           `right` (optional); each key of `wrong` or a case; each wrong option of a choice
 """
 
 from __future__ import annotations
@@ -43,7 +43,18 @@ __all__ = ["Entry", "ExerciseDataError", "Texts", "entry", "known", "load", "tex
 
 @cache
 def load(book: Path = BOOK) -> dict[str, Entry]:
-    """Every exercise of the book, checked, by id. Raises ExerciseDataError with file and key."""
+    """Every exercise of the book, checked, by id.
+
+    Raises
+    ------
+    ExerciseDataError
+        A data file is malformed; the message names file and key.
+
+    Examples
+    --------
+    >>> load()["gd-by-hand"].kind
+    'number'
+    """
     entries: dict[str, Entry] = {}
     for chapter in chapters(book):
         path = folder(chapter, book) / "exercises.toml"
@@ -59,14 +70,31 @@ def load(book: Path = BOOK) -> dict[str, Entry]:
 
 
 def texts(code: str, book: Path = BOOK) -> dict[str, Texts]:
-    """What the edition `code` says about every exercise, by id."""
+    """What the edition `code` says about every exercise, by id.
+
+    Examples
+    --------
+    >>> list(texts("de")) == known()
+    True
+    """
     with_exercises = dict.fromkeys(entry.chapter for entry in load(book).values())
     return {name: text for chapter in with_exercises for name, text in texts_of(chapter, code, book).items()}
 
 
 @cache
 def texts_of(chapter: str, code: str, book: Path = BOOK) -> dict[str, Texts]:
-    """What the edition `code` says about the exercises of a chapter, checked against the neutral half, by id."""
+    """What the edition `code` says about the exercises of a chapter, by id.
+
+    Raises
+    ------
+    ExerciseDataError
+        The texts do not fit the neutral half; the message names file and key.
+
+    Examples
+    --------
+    >>> len(texts_of("curvature", "ru")["curv-border"].hints) >= 2
+    True
+    """
     path = folder(chapter, book) / f"exercises.{code}.toml"
     tables = _read(path, book)
     entries = [entry for entry in load(book).values() if entry.chapter == chapter]
@@ -79,12 +107,29 @@ def texts_of(chapter: str, code: str, book: Path = BOOK) -> dict[str, Texts]:
 
 
 def known(chapter: str | None = None) -> list[str]:
-    """The ids of all exercises, or of those of one chapter, in the order of the chapter."""
+    """The ids of all exercises, or of those of one chapter, in the order of the chapter.
+
+    Examples
+    --------
+    >>> known("curvature")[:2]
+    ['curv-certificate', 'curv-power']
+    """
     return [entry.id for entry in load().values() if chapter in (None, entry.chapter)]
 
 
 def entry(name: str) -> Entry:
-    """The exercise called `name`. Raises ValueError with the nearest id where there is none."""
+    """The exercise called `name`.
+
+    Raises
+    ------
+    ValueError
+        There is none; the message names the nearest id.
+
+    Examples
+    --------
+    >>> entry("curv-border").chapter
+    'curvature'
+    """
     return load()[one_of("exercise", name, load())]
 
 

@@ -14,12 +14,41 @@ MATHML |= set("mtable mtr mtd mstyle".split())
 
 
 class ExerciseDataError(ValueError):
-    """An exercise's data file is malformed; the message names the file and the key."""
+    """An exercise's data file is malformed; the message names the file and the key.
+
+    Examples
+    --------
+    >>> same_keys(["title", "hint"], ["title", "hints"], "exercises.es.toml: gd-by-hand")
+    Traceback (most recent call last):
+    ...
+    talweg.exercises.schema.ExerciseDataError: exercises.es.toml: gd-by-hand: lacks hints; has the unknown hint
+    """
 
 
 @dataclass(frozen=True)
 class Texts:
-    """What one edition says about an exercise."""
+    """What one edition says about an exercise.
+
+    Parameters
+    ----------
+    title
+        Its name in the list of progress.
+    prompt
+        Label of the input.
+    hints
+        Two or more, from a nudge to the last step before the answer.
+    unit
+        What follows the input of a number.
+    options
+        Option → text, of a choice or an ordering.
+    feedback
+        Key → text; `right` is what a solved exercise says.
+
+    Examples
+    --------
+    >>> Texts("By hand", "The loss is", ["Begin with the gradient.", "It is 2."]).feedback
+    {}
+    """
 
     title: str
     prompt: str

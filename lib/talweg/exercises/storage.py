@@ -19,11 +19,23 @@ _STATES = ("untried", "wrong", "right")
 
 
 class UnreadableProgress(ValueError):
-    """The progress file is not what this module writes."""
+    """The progress file is not what this module writes.
+
+    Examples
+    --------
+    >>> issubclass(UnreadableProgress, ValueError)
+    True
+    """
 
 
 def path() -> Path:
-    """Where progress is kept: the platform's folder for a user's data."""
+    """Where progress is kept: the platform's folder for a user's data.
+
+    Examples
+    --------
+    >>> path().name
+    'progress.json'
+    """
     here = user_data_path("talweg", appauthor=False) / "progress.json"
     # Before platformdirs, which follows XDG_DATA_HOME on macOS too, macOS had one place: a file there is used on.
     before = Path.home() / "Library" / "Application Support" / "talweg" / "progress.json"
@@ -31,7 +43,18 @@ def path() -> Path:
 
 
 def read() -> dict[str, dict]:
-    """Records by exercise id; empty where there is no file. Raises UnreadableProgress."""
+    """Records by exercise id; empty where there is no file.
+
+    Raises
+    ------
+    UnreadableProgress
+        The file is not what this module writes.
+
+    Examples
+    --------
+    >>> read()  # doctest: +SKIP
+    {'gd-by-hand': {'state': 'right', 'attempts': 2, 'hints': 1, 'answer': '32.805'}}
+    """
     try:
         stored = json.loads(path().read_text(encoding="utf-8"))
         records = stored["exercises"]
@@ -48,7 +71,17 @@ def read() -> dict[str, dict]:
 
 
 def write(name: str, record: dict) -> None:
-    """Remember `record` for the exercise `name`; an empty record forgets it."""
+    """Remember `record` for the exercise `name`; an empty record forgets it.
+
+    Raises
+    ------
+    UnreadableProgress
+        The file that is there is not what this module writes; it is left as it is.
+
+    Examples
+    --------
+    >>> write("gd-by-hand", {"state": "right", "attempts": 2, "hints": 1, "answer": "32.805"})  # doctest: +SKIP
+    """
     records = read()
     if record:
         records[name] = record
@@ -58,7 +91,14 @@ def write(name: str, record: dict) -> None:
 
 
 def reset() -> None:
-    """Forget everything; an unreadable file is kept beside as `progress.json.unreadable`."""
+    """Forget everything; an unreadable file is kept beside as `progress.json.unreadable`.
+
+    Examples
+    --------
+    >>> reset()  # doctest: +SKIP
+    >>> read()  # doctest: +SKIP
+    {}
+    """
     try:
         read()
     except UnreadableProgress:

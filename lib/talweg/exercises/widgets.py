@@ -22,12 +22,51 @@ _STYLE = style(_HERE.parent / "widgets" / "base.css", _HERE / "exercises.css")
 
 
 def exercise(name: str, solution: Callable | None = None) -> Exercise:
-    """The exercise called `name`, as a widget; `solution` is the reader's function for those of kind code."""
+    """The exercise called `name`, as a widget.
+
+    Parameters
+    ----------
+    name
+        The id of the exercise.
+    solution
+        The reader's function, for exercises of kind code; it is judged at once.
+
+    Raises
+    ------
+    ValueError
+        There is no such exercise (the message names the nearest), or it takes no function.
+    TypeError
+        `solution` cannot be called.
+    RuntimeError
+        No language has been chosen with `talweg.use`.
+
+    Examples
+    --------
+    >>> import talweg
+    >>> talweg.use("es")
+    >>> exercise("gd-by-hand")
+    Exercise('gd-by-hand')
+    """
     return Exercise(name, solution)
 
 
 def progress(chapter: str | None = None) -> Progress:
-    """The list of the exercises of the book, or of one chapter, with what the reader has done."""
+    """The list of the exercises of the book, or of one chapter, with what the reader has done.
+
+    Raises
+    ------
+    ValueError
+        The chapter has no exercises.
+    RuntimeError
+        No language has been chosen with `talweg.use`.
+
+    Examples
+    --------
+    >>> import talweg
+    >>> talweg.use("es")
+    >>> progress("curvature")
+    Progress('curvature')
+    """
     return Progress(chapter)
 
 
@@ -54,7 +93,20 @@ class _Remembering(Widget):
 
 
 class Exercise(_Remembering):
-    """One exercise: its form, hints and feedback. Make it with `talweg.exercise`."""
+    """One exercise: its form, hints and feedback. Make it with `talweg.exercise`.
+
+    Parameters
+    ----------
+    name, solution
+        As in `exercise`.
+
+    Examples
+    --------
+    >>> import talweg
+    >>> talweg.use("es")
+    >>> Exercise("gd-by-hand").spec["kind"]
+    'number'
+    """
 
     _esm = script(_HERE / "exercise.js")
     _css = _STYLE
@@ -109,7 +161,20 @@ class Exercise(_Remembering):
 
 
 class Progress(_Remembering):
-    """What the reader has done, to download as JSON or to forget. Make it with `talweg.exercises.progress`."""
+    """What the reader has done, to download as JSON or to forget. Make it with `talweg.exercises.progress`.
+
+    Parameters
+    ----------
+    chapter
+        The chapter whose exercises are listed; None lists those of the whole book.
+
+    Examples
+    --------
+    >>> import talweg
+    >>> talweg.use("es")
+    >>> Progress("curvature").items[0]["id"]
+    'curv-certificate'
+    """
 
     _esm = script(_HERE / "progress.js")
     _css = _STYLE + style(_HERE / "progress.css")

@@ -85,7 +85,7 @@ class NetworkObjective(Mean):
             _forget_statistics(self.model)
         refuse_train_mode(self.model)
         parameters = dict(self.model.named_parameters())
-        self.theta = _flat(parameters)
+        self.theta: Tensor = _flat(parameters)
         self.dim = self.theta.numel()
         self.loss = loss
         self.x, self.y = (_like(data.detach(), self.theta, dtype) for data in (x, y))

@@ -73,7 +73,19 @@ def digits_slice(resolution: int = RESOLUTION, epochs: int = EPOCHS) -> dict:
 
 
 def load_slice() -> tuple[Tensor, Tensor, Tensor]:
-    """x (33,), y (33,) and the loss z (33, 33) of the stored slice, float64."""
+    """The stored slice.
+
+    Returns
+    -------
+    tuple
+        The coordinates x (33,) and y (33,), and the loss z (33, 33), all float64.
+
+    Examples
+    --------
+    >>> x, y, z = load_slice()
+    >>> x[-1].item(), z.shape
+    (1.6, torch.Size([33, 33]))
+    """
     stored = json.loads(OUT.read_text(encoding="utf-8"))["data"]
     z = torch.tensor([[float(value) for value in row.split()] for row in stored["z"]], dtype=torch.float64)
     axis = torch.linspace(-stored["span"], stored["span"], len(z), dtype=torch.float64)
@@ -88,6 +100,6 @@ def write(out: Path = OUT) -> None:
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(prog="python -m talweg.playground.slice", description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(prog="python -m talweg.playground.slice", description=(__doc__ or "").split("\n")[0])
     parser.add_argument("--out", type=Path, default=OUT, metavar="FILE.json", help="default: the file in the package")
     write(parser.parse_args().out)

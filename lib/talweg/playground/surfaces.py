@@ -15,9 +15,26 @@ SETUP: dict[str, Any] = json.loads(Path(__file__).with_name("setup.json").read_t
 
 
 def surface(name: str, kappa: float = 20.0) -> Objective:
-    """The surface "ravine" (½(x² + κ y²)), "rosenbrock", "beale", "saddle", "well", "mixture" or "slice".
+    """A surface of the playground as an objective of two variables.
 
-    kappa: condition number of the ravine. The slice is the loss of an MLP on digits, see `talweg.playground.slice`.
+    Parameters
+    ----------
+    name
+        "ravine" (½(x² + κ y²)), "rosenbrock", "beale", "saddle", "well", "mixture" or "slice"; the slice is the loss
+        of an MLP on digits, see `talweg.playground.slice`.
+    kappa
+        Condition number κ of the ravine.
+
+    Raises
+    ------
+    ValueError
+        There is no surface of that name.
+
+    Examples
+    --------
+    >>> import torch
+    >>> surface("ravine", kappa=10)(torch.tensor([2.0, 1.0], dtype=torch.float64)).item()
+    7.0
     """
     one_of("name", name, SETUP["surfaces"])
     if name == "ravine":

@@ -26,11 +26,30 @@ Method = str | Mapping[str, Any]
 class Playground(Figure):
     """Optimizers on a surface of two variables: choose surface, start, up to four methods, and play.
 
-    surface: "ravine", "rosenbrock", "beale", "saddle", "well", "mixture", or "slice" (a real slice of a digits loss).
-    methods: names, or mappings such as {"name": "Adam", "lr": 0.1, "beta2": 0.99}; what is not said suits the surface.
-    The names are those of `talweg.optimizers`, and "Momentum" and "Nesterov" for SGD with momentum; Sophia takes the
-    exact diagonal of the Hessian. An unknown name is a ValueError that lists all.
-    start: (x, y) within the map. kappa: condition number of the ravine, 1 to 200. steps: 10 to 2000.
+    Parameters
+    ----------
+    surface
+        "ravine", "rosenbrock", "beale", "saddle", "well", "mixture", or "slice" (a real slice of a digits loss).
+    methods
+        One to four names, or mappings such as {"name": "Adam", "lr": 0.1, "beta2": 0.99}; what is not said suits the
+        surface. The names are those of `talweg.optimizers`, and "Momentum" and "Nesterov" for SGD with momentum;
+        Sophia takes the exact diagonal of the Hessian.
+    start
+        (x, y) within the map; None takes the surface's own.
+    kappa
+        Condition number of the ravine, 1 to 200.
+    steps
+        Number of steps, 10 to 2000; None takes the surface's own.
+
+    Raises
+    ------
+    ValueError
+        An unknown name (the message lists all), or a value out of its range.
+
+    Examples
+    --------
+    >>> playground("beale", ["SGD", {"name": "Adam", "lr": 0.1}])
+    Playground('beale', SGD, Adam)
     """
 
     _esm = script(_HERE / "playground.js")

@@ -24,7 +24,17 @@ _DECLARED = re.compile(r"^(?:export )?(?:(?:async )?function\*? (\w+)|class (\w+
 def script(path: Path) -> str:
     """The module at `path` with its local imports inlined (each once), without comment lines and indentation.
 
-    ValueError where two of the modules define the same name at the top level.
+    Raises
+    ------
+    ValueError
+        Two of the modules define the same name at the top level.
+
+    Examples
+    --------
+    >>> from talweg.chapters import folder
+    >>> joined = script(folder("gradient-descent") / "ravine.js")
+    >>> "import {" in joined, joined.count("export default")
+    (False, 1)
     """
     modules = _with_imports(path.resolve(), set())
     sources = {module: module.read_text(encoding="utf-8") for module in modules}
@@ -33,7 +43,14 @@ def script(path: Path) -> str:
 
 
 def style(*paths: Path) -> str:
-    """Style sheets joined, without comments, indentation and the spaces that only people need."""
+    """Style sheets joined, without comments, indentation and the spaces that only people need.
+
+    Examples
+    --------
+    >>> sheet = style(*BASE)
+    >>> "/*" in sheet, ": " in sheet
+    (False, False)
+    """
     sheet = _compact("".join(path.read_text(encoding="utf-8") for path in paths))
     sheet = re.sub(r"([{};,]) ", r"\1", sheet)  # a space after the end of a declaration, a rule or a list's entry
     sheet = re.sub(r" ([{}])", r"\1", sheet)  # and one before a brace

@@ -16,12 +16,33 @@ __all__ = ["Figure", "Widget", "batch"]
 
 
 def batch() -> bool:
-    """Whether the notebooks are being made or checked (`TALWEG_BATCH=1`), so that no reader's state may enter them."""
+    """Whether the notebooks are being made or checked (`TALWEG_BATCH=1`), so that no reader's state may enter them.
+
+    Examples
+    --------
+    >>> batch() == (os.environ.get("TALWEG_BATCH") == "1")
+    True
+    """
     return os.environ.get("TALWEG_BATCH") == "1"
 
 
 class Widget(anywidget.AnyWidget):
-    """An anywidget whose words come from Python, in the reader's language, when it is made."""
+    """An anywidget whose words come from Python, in the reader's language, when it is made.
+
+    Parameters
+    ----------
+    **kwargs
+        Values of the widget's traits. `words` holds what it says, by key; `language` and `decimal`, the language of
+        the page and its decimal mark, are those in use and cannot be given.
+
+    Examples
+    --------
+    >>> from talweg.i18n import use
+    >>> use("de")
+    >>> widget = Widget(words={"check": "Prüfen"})
+    >>> widget.language, widget.decimal, widget.words["check"]
+    ('de', ',', 'Prüfen')
+    """
 
     words = traitlets.Dict().tag(sync=True)
     language = traitlets.Unicode().tag(sync=True)
@@ -35,16 +56,33 @@ class Widget(anywidget.AnyWidget):
 class Figure(Widget):
     """A figure that readers drive. A subclass declares its parameters; they are its arguments, in that order.
 
-        class Saddle(Figure):
-            sigma = Number(0.1, 0, 1)
-            eta = Number(0.1, 0.02, 0.5)
+    Signature, docstring and checks are those of the class, and the name by which chapters call the figure is another
+    name of it. The ranges of the numbers reach the page as `ranges`, where sliders read them. A figure whose arguments
+    are not its parameters has an `__init__` of its own, which passes on the traits by name.
 
-            def _words(self): ...
+    Raises
+    ------
+    TypeError
+        Arguments that the subclass has not declared.
+    ValueError
+        A value that its parameter does not allow.
 
-        saddle = Saddle          # saddle(0.2), saddle(eta=0.05): signature, docstring and checks are the class's
-
-    The ranges of the numbers reach the page as `ranges`, where sliders read them. A figure whose arguments are not its
-    parameters has an `__init__` of its own, which passes on the traits by name.
+    Examples
+    --------
+    >>> from talweg.widgets import Switch
+    >>> class Slope(Figure):
+    ...     eta = Number(0.1, 0.02, 0.5)
+    ...     noisy = Switch(False)
+    ...
+    ...     def _words(self):
+    ...         return {"figure": "Down a slope"}
+    >>> slope = Slope
+    >>> slope(0.2).eta, slope(noisy=True).noisy, slope().ranges
+    (0.2, True, {'eta': {'low': 0.02, 'high': 0.5}})
+    >>> slope(eta=1)
+    Traceback (most recent call last):
+    ...
+    ValueError: eta must be a number between 0.02 and 0.5, got 1
     """
 
     ranges = traitlets.Dict().tag(sync=True)

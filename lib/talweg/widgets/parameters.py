@@ -17,7 +17,22 @@ __all__ = ["Choice", "Number", "Numbers", "Parameter", "Switch"]
 
 
 class Parameter(traitlets.TraitType):
-    """A trait that is an argument of the figure and, in the page, a value that its controls change."""
+    """A trait that is an argument of the figure and, in the page, a value that its controls change.
+
+    A kind of parameter says in `validate` which values it allows, and refuses others with a ValueError that names it.
+
+    Parameters
+    ----------
+    default
+        The value of a figure that is made without this argument.
+    **kwargs
+        Passed to `traitlets.TraitType`.
+
+    Examples
+    --------
+    >>> Switch(True).metadata["sync"], issubclass(Switch, Parameter)
+    (True, True)
+    """
 
     annotation: Any = Any  # of the argument
 
@@ -27,7 +42,22 @@ class Parameter(traitlets.TraitType):
 
 
 class Number(Parameter):
-    """A finite number in [low, high]. A default of None: the number may be left out."""
+    """A finite number in [low, high].
+
+    Parameters
+    ----------
+    default
+        The default; None means that the number may be left out.
+    low, high
+        The smallest and the largest value that is allowed.
+    whole
+        Whether the number must be whole.
+
+    Examples
+    --------
+    >>> Number(8, 1, 1000, whole=True).range()
+    {'low': 1, 'high': 1000, 'whole': True}
+    """
 
     def __init__(self, default: float | None, low: float, high: float, *, whole: bool = False):
         super().__init__(default, allow_none=default is None)
@@ -47,7 +77,22 @@ class Number(Parameter):
 
 
 class Numbers(Parameter):
-    """From `least` to `most` finite numbers, each in [low, high]."""
+    """From `least` to `most` finite numbers, each in [low, high].
+
+    Parameters
+    ----------
+    default
+        The numbers of a figure that is made without this argument.
+    low, high
+        The smallest and the largest value that each may have.
+    least, most
+        How many numbers there may be.
+
+    Examples
+    --------
+    >>> Numbers((10.0, 1.0), -11.5, 11.5, least=2, most=2).range()
+    {'low': -11.5, 'high': 11.5}
+    """
 
     annotation = Sequence[float]
 
@@ -70,7 +115,13 @@ class Numbers(Parameter):
 
 
 class Switch(Parameter):
-    """True or False."""
+    """True or False.
+
+    Examples
+    --------
+    >>> Switch(False).default_value
+    False
+    """
 
     annotation = bool
 
@@ -81,7 +132,20 @@ class Switch(Parameter):
 
 
 class Choice(Parameter):
-    """One of several names."""
+    """One of several names.
+
+    Parameters
+    ----------
+    default
+        The name of a figure that is made without this argument.
+    allowed
+        All names.
+
+    Examples
+    --------
+    >>> Choice("relu", ("relu", "tanh")).allowed
+    ('relu', 'tanh')
+    """
 
     annotation = str
 

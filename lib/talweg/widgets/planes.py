@@ -25,7 +25,18 @@ LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
 class Planes(Figure):
     """The loss on planes through one point, with the path that led there: what figures of several chapters share.
 
-    f, center, directions, path, spans, resolution: see `planes_through`.
+    Parameters
+    ----------
+    f, center, directions, path, spans, resolution
+        As in `planes_through`.
+
+    Examples
+    --------
+    >>> from talweg.surfaces import Quadratic
+    >>> e = torch.eye(2, dtype=torch.float64)
+    >>> figure = Planes(Quadratic([1.0, 4.0]), e[0] / 10, {"axes": (e[0], e[1])}, e, [0.5, 1.0], 3)
+    >>> figure.kind, figure.spans
+    ('axes', [0.5, 1.0])
     """
 
     _esm = script(_HERE / "slices.js")
@@ -97,15 +108,44 @@ def planes_through(
     spans: Sequence[float],
     resolution: int,
 ) -> dict[str, Any]:
-    """What a figure of planes holds.
-
-    center: (P,). directions: name → two directions (P,), whose lengths are the units of the plane. path: (T, P), drawn
-    at the loss of its own points over their orthogonal projections. spans: half the widths of the windows, increasing.
-    resolution: points along a side, odd.
+    """What a figure of planes holds: the losses on the grids of all windows, and the path over each plane.
 
     The logarithm of each loss is kept in 12 bits, two letters of base 64, and a hole where a loss is not finite.
-    ValueError: a loss that is not positive, no directions, spans that do not increase, an even resolution, a path that
-    stays in the centre or where the loss is not finite.
+
+    Parameters
+    ----------
+    f
+        The loss; it must be positive.
+    center
+        The point through which the planes go, (P,).
+    directions
+        Name → two directions (P,), whose lengths are the units of the plane.
+    path
+        The points of a training, (T, P), drawn at the loss of each over its orthogonal projection on the plane.
+    spans
+        Half the widths of the windows, increasing.
+    resolution
+        Points along a side; odd, so that the centre is on the grid.
+
+    Returns
+    -------
+    dict
+        The traits of `Planes` by name: the coded grids, the extent of log₁₀ of the loss, the projected path, and the
+        share of its squared distances from the centre that each plane does not hold (`outside`).
+
+    Raises
+    ------
+    ValueError
+        A loss that is not positive, no directions, spans that do not increase, an even resolution, or a path that
+        stays in the centre or goes where the loss is not finite.
+
+    Examples
+    --------
+    >>> from talweg.surfaces import Quadratic
+    >>> e = torch.eye(2, dtype=torch.float64)
+    >>> held = planes_through(Quadratic([1.0, 4.0]), e[0] / 10, {"axes": (e[0], e[1])}, e, [0.5, 1.0], 3)
+    >>> held["paths"], held["outside"], len(held["planes"]["axes"][0])
+    ({'axes': [[0.9, 0.0], [-0.1, 1.0]]}, {'axes': 0.0}, 18)
     """
     if not directions:
         raise ValueError("directions must hold at least one pair, got none")
@@ -152,7 +192,14 @@ def _coded(heights: Tensor, low: float, high: float) -> str:
     return "".join(LETTERS[code >> 6] + LETTERS[code & 63] for code in codes.flatten().tolist())
 
 
-def rounded(values: Tensor, digits: int = 4) -> list | float:
+def rounded(values: Tensor, digits: int = 4) -> Any:
+    """The tensor as nested lists (a float where it has no dimension), each number with `digits` significant digits.
+
+    Examples
+    --------
+    >>> rounded(torch.tensor([[1 / 3, -0.0], [1234.56, 2.0]], dtype=torch.float64))
+    [[0.3333, 0.0], [1235.0, 2.0]]
+    """
     if values.ndim:
         return [rounded(value, digits) for value in values]
     return float(f"{float(values):.{digits}g}") + 0.0

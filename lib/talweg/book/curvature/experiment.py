@@ -15,6 +15,7 @@ from talweg.experiments.tasks import Config, Parts
 from talweg.landscape import eigenpairs
 from talweg.models import MLP
 from talweg.objective import Objective
+from talweg.objective.network import NetworkObjective
 from talweg.optimizers import SGD
 
 __all__ = ["SETTINGS", "border", "experiment", "squared_error"]
@@ -97,7 +98,9 @@ def centred(dataset: Dataset, protocol: Mapping[str, Any]) -> Dataset:
     return dataclasses.replace(dataset, x_train=x[:n], y_train=dataset.y_train[:n])
 
 
-def objective(dataset: Dataset, protocol: Mapping[str, Any], loss: str, seed: int, classes: int = 0) -> Objective:
+def objective(
+    dataset: Dataset, protocol: Mapping[str, Any], loss: str, seed: int, classes: int = 0
+) -> NetworkObjective:
     """The loss of a network just initialized; of the first `classes` classes only, if given."""
     x, y = dataset.x_train, dataset.y_train
     if classes:
@@ -172,7 +175,7 @@ def outliers(dataset: Dataset, protocol: Mapping[str, Any], classes: int, seeds:
     return found
 
 
-def _gap(f: Objective, steps: int) -> list[float]:
+def _gap(f: NetworkObjective, steps: int) -> list[float]:
     values = eigenpairs(f, descend(f, f.theta, 0.4, steps), OUTERMOST, 1e-3, max_products=600).values
     ratios = values[:-1] / values[1:].clamp(min=1e-12)
     return [int(ratios.argmax()) + 1, float(f"{ratios.max().item():.4g}")]
@@ -201,7 +204,7 @@ def shares(dataset: Dataset, protocol: Mapping[str, Any], loss: str, seeds: list
     return {"lr": {"short": short, "long": long, "sgd": short}, **found}
 
 
-def _shares(f: Objective, protocol: Mapping[str, Any], lr: float, batch: int | None, seed: int) -> float:
+def _shares(f: NetworkObjective, protocol: Mapping[str, Any], lr: float, batch: int | None, seed: int) -> float:
     theta, generator, steps = f.theta, torch.Generator().manual_seed(seed), protocol["sgd_steps"]
     every, seen = max(1, steps // 20), []
     for t in range(1, steps + 1):
@@ -216,7 +219,7 @@ def share(g: Tensor, vectors: Tensor) -> float:
     return ((vectors @ g).square().sum() / g.square().sum()).item()
 
 
-def leading(f: Objective, theta: Tensor, start: Tensor | None = None) -> Tensor:
+def leading(f: NetworkObjective, theta: Tensor, start: Tensor | None = None) -> Tensor:
     """As many leading eigenvectors as there are classes."""
     k = int(f.y.max()) + 1
     return eigenpairs(f, theta, k, 1e-2, start=start, max_products=600).vectors

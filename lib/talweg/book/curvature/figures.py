@@ -21,11 +21,30 @@ _HERE = Path(__file__).parent
 class Lanczos(Figure):
     """Lanczos's method on 200 eigenvalues, step by step: what it finds first, its certificate, its ghosts.
 
-    products: 1 to 80. outliers: 1 to 10, at 10, 7.5, 5.6 …; the other eigenvalues lie evenly over ±width, 0.05 to 5.
-    again: make each new vector orthogonal to all before it. seed: of the start.
-
     The residual of the largest Ritz value is β |s_last|, and bounds its error. Without reorthogonalization a converged
-    eigenvector grows again out of rounding, and its eigenvalue is found twice (Paige 1971).
+    eigenvector grows again out of rounding, and its eigenvalue is found twice.
+
+    Parameters
+    ----------
+    products
+        Number of Hessian-vector products, 1 to 80.
+    outliers
+        Number of outliers, 1 to 10; they lie at 10, 7.5, 5.6 and so on.
+    width
+        The other eigenvalues lie evenly over ±width, 0.05 to 5.
+    again
+        Whether each new vector is made orthogonal to all before it.
+    seed
+        Of the start.
+
+    References
+    ----------
+    Paige (1971), The computation of eigenvalues and eigenvectors of very large sparse matrices (thesis, London).
+
+    Examples
+    --------
+    >>> lanczos(products=40, outliers=3)
+    Lanczos(products=40, outliers=3, width=1, again=False)
     """
 
     _esm = script(_HERE / "lanczos.js")
@@ -80,11 +99,28 @@ lanczos = Lanczos
 class Edge(Figure):
     """2000 steps of full-batch descent on a tanh network of 37 parameters, with its sharpness every 20.
 
-    eta: step size, 0.05 to 1. momentum: 0 to 0.95, in PyTorch's convention.
-    nesterov: with Nesterov's momentum. seed: of the start.
+    On a quadratic the border is 2/η, (2 + 2μ)/η with a heavy ball, (2 + 2μ)/(η (1 + 2μ)) with Nesterov's momentum.
+    The network fits 20 points of Chebyshev's polynomial of degree 4.
 
-    On a quadratic the border is 2/η, (2 + 2μ)/η with a heavy ball, (2 + 2μ)/(η (1 + 2μ)) with Nesterov's momentum
-    (Cohen et al. 2021, arXiv:2103.00065). The network fits 20 points of Chebyshev's polynomial of degree 4.
+    Parameters
+    ----------
+    eta
+        Step size η, 0.05 to 1.
+    momentum
+        Momentum μ, 0 to 0.95, in PyTorch's convention.
+    nesterov
+        Whether the momentum is Nesterov's.
+    seed
+        Of the start.
+
+    References
+    ----------
+    Cohen et al. (2021), arXiv:2103.00065.
+
+    Examples
+    --------
+    >>> edge_of_stability(eta=0.2)
+    Edge(eta=0.2, momentum=0, nesterov=False)
     """
 
     _esm = script(_HERE / "edge.js")
@@ -135,8 +171,26 @@ edge_of_stability = Edge
 class Eigenplanes(Planes):
     """The loss on planes of eigenvectors through one point, as surfaces to turn, with the path that led there.
 
-    pairs: what the reader chooses from (a name such as "v₁, v₂") → two directions (P,). center, path, spans and
-    resolution as in `slices`.
+    Parameters
+    ----------
+    f, center, path, spans, resolution
+        The loss, the point (P,) in the centre, the path (T, P), half the widths of the windows, and the points along a
+        side, as in `slices`.
+    pairs
+        What the reader chooses from (a name such as "v₁, v₂") → two directions (P,).
+
+    Raises
+    ------
+    ValueError
+        As `slices` does.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from talweg.surfaces import Quadratic
+    >>> e = torch.eye(2, dtype=torch.float64)
+    >>> eigenplanes(Quadratic([1.0, 4.0]), e[0] / 7, {"v₂, v₁": (e[1], e[0])}, e, resolution=3)
+    Eigenplanes(v₂, v₁; 4 spans)
     """
 
     def __init__(
@@ -151,7 +205,8 @@ class Eigenplanes(Planes):
     ):
         super().__init__(f, center, pairs, path, spans, resolution)
         names = {kind: kind for kind in self.planes}
-        self.words = {**self.words, "figure": _("The loss on planes of eigenvectors"), "names": names}
+        own = {"figure": _("The loss on planes of eigenvectors"), "names": names}
+        self.words = {**self.words, **own}  # pyright: ignore[reportGeneralTypeIssues]  # never None
 
     def __repr__(self) -> str:
         return f"Eigenplanes({'; '.join(self.planes)}; {len(self.spans)} spans)"

@@ -46,7 +46,7 @@ def share_after_five_steps() -> float:
     """The share of the squared gradient along the steep axis after five steps with η = 0.05."""
     f = Quadratic([10.0, 1.0])
     run = minimize(f, torch.tensor([0.1, 1.0], dtype=torch.float64), SGD, steps=5, lr=0.05)
-    return share(f.grad(run.trajectory[-1]), torch.eye(2, dtype=torch.float64)[:1])
+    return share(f.grad(run.state["theta"]), torch.eye(2, dtype=torch.float64)[:1])
 
 
 class _Counting(Quadratic):

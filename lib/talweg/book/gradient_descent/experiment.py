@@ -81,7 +81,7 @@ def least_squares(dataset: Dataset, standardise: bool, steps: int) -> dict[str, 
     }
 
 
-def divergence_threshold(f: Objective, largest: float, steps: int, rtol: float = 1e-5) -> float:
+def divergence_threshold(f: NormalEquations, largest: float, steps: int, rtol: float = 1e-5) -> float:
     """The step size between 1/λ and 4/λ from which the loss grows at the end of a run of gradient descent from 0."""
 
     def diverges(lr: float) -> bool:
@@ -181,9 +181,10 @@ def final_errors(
 ) -> dict[str, list[float]] | None:
     """Validation and test error of each seed after training with plain SGD; None if a run diverged."""
     models, _ = train_mlps(dataset, sizes, SGD, seeds, epochs=epochs, batch_size=batch_size, record=(), lr=lr)
-    if None in models:
+    trained = [model for model in models if model is not None]
+    if len(trained) < len(models):
         return None
     return {
-        "validation": [error_rate(model, dataset.x_val, dataset.y_val) for model in models],
-        "test": [error_rate(model, dataset.x_test, dataset.y_test) for model in models],
+        "validation": [error_rate(model, dataset.x_val, dataset.y_val) for model in trained],
+        "test": [error_rate(model, dataset.x_test, dataset.y_test) for model in trained],
     }

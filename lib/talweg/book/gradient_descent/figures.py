@@ -20,9 +20,23 @@ WITHOUT_MOMENTUM = 1.1  # the largest step of the ravine then
 class Ravine(Figure):
     """Gradient descent on ½(θ₁² + κ θ₂²): drag the start point, change step size, condition number, momentum.
 
-    kappa: condition number, 1 to 100. step: step size as a multiple of 2/λ_max, 0.02 to 2.1 (1.1 without momentum).
-    start: (θ₁, θ₂), each -11.5 to 11.5. momentum: None leaves its slider out; else 0 to 0.99, in PyTorch's convention.
-    steps: 10 to 500.
+    Parameters
+    ----------
+    kappa
+        Condition number κ, 1 to 100.
+    step
+        Step size as a multiple of 2/λ_max, 0.02 to 2.1 (at most 1.1 without momentum).
+    start
+        (θ₁, θ₂), each -11.5 to 11.5.
+    momentum
+        None leaves its slider out; else 0 to 0.99, in PyTorch's convention.
+    steps
+        Number of steps, 10 to 500.
+
+    Examples
+    --------
+    >>> ravine(kappa=20, step=0.9)
+    Ravine(kappa=20, step=0.9)
     """
 
     _esm = script(_HERE / "ravine.js")
@@ -82,9 +96,6 @@ ravine = Ravine
 class Noise(Figure):
     """SGD on least squares in one variable: batch size and step size set how low the loss gets.
 
-    batch: 1 to 1000, at most `points` (2 to 1000), drawn without replacement for each step. eta: step size, 0.02 to 1.2
-    (λ is about 1).
-
     The floor drawn is exact. With e = θ − θ̂ and residuals rᵢ the gradient of a sample is xᵢ² e − xᵢ rᵢ; its mean is
     λe, and the mean over a batch has (N−B)/(B(N−1)) =: c times its variance, so that
 
@@ -92,6 +103,22 @@ class Noise(Figure):
 
     with the fixed point E e² = η c Var(xr) / (λ(2−ηλ) − η c Var(x²)). For noise that does not depend on θ the last
     term is absent: η s²/(λ(2−ηλ)) with s² = c Var(xr). The excess loss is ½λ E e².
+
+    Parameters
+    ----------
+    batch
+        Batch size B, 1 to 1000 and at most `points`, drawn without replacement for each step.
+    eta
+        Step size η, 0.02 to 1.2 (λ is about 1).
+    points
+        Number N of samples, 2 to 1000.
+    seed
+        Of the samples and of the batches.
+
+    Examples
+    --------
+    >>> noise(batch=32, eta=0.2)
+    Noise(batch=32, eta=0.2)
     """
 
     _esm = script(_HERE / "noise.js")
@@ -154,11 +181,24 @@ noise = Noise
 class Saddle(Figure):
     """Gradient descent with noise on (x² − y²)/2 from (start, 0): without noise it never leaves the saddle.
 
-    sigma: standard deviation of the noise on each component of the gradient, 0 to 1. eta: step size, 0.02 to 0.5.
-    start: x at the beginning, -3 to 3.
-
     From y = 0 the coordinate y is Gaussian with variance η²σ² ((1+η)^{2t} − 1)/((1+η)² − 1): the time to leave grows
     with the logarithm of 1/σ.
+
+    Parameters
+    ----------
+    sigma
+        Standard deviation σ of the noise on each component of the gradient, 0 to 1.
+    eta
+        Step size η, 0.02 to 0.5.
+    start
+        The coordinate x at the beginning, -3 to 3.
+    seed
+        Of the noise.
+
+    Examples
+    --------
+    >>> saddle(sigma=0.01)
+    Saddle(sigma=0.01, eta=0.1)
     """
 
     _esm = script(_HERE / "saddle.js")

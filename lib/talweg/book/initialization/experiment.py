@@ -136,7 +136,8 @@ def protocol_for(config: Config, dataset: Dataset) -> dict[str, Any]:
 def start(name: str, model: MLP, seed: int) -> MLP:
     """The model initialized by the method of that name in `METHODS`; the same seed, the same normal numbers."""
     method = METHODS[name]
-    return initialize(model, method.initializer, Generator().manual_seed(seed), **method.options)
+    initialize(model, method.initializer, Generator().manual_seed(seed), **method.options)
+    return model
 
 
 def outcomes(
@@ -161,7 +162,7 @@ def at_the_start(dataset: Dataset, name: str, sizes: list[int], seeds: list[int]
     kappas, logs, norms, nuclear, entropy, moments = ([] for _ in range(6))
     for seed in seeds:
         model = start(name, MLP(tuple(sizes), dtype=torch.float64), seed)
-        weights = [layer.weight for _, layer in weight_layers(model)]
+        weights = [layer.get_parameter("weight") for _, layer in weight_layers(model)]
         own = [diagnostics.condition_number(w) for w in weights]
         kappas += own
         logs.append(mean([math.log10(kappa) for kappa in own]))

@@ -1,4 +1,4 @@
-"""Two figures of the chapter on initialization: the signal through fifty layers, and the spectrum of a random matrix."""
+"""Two figures of the chapter on initialization: the signal through fifty layers, a random matrix's spectrum."""
 
 from __future__ import annotations
 
@@ -19,11 +19,26 @@ METHODS = ("lecun", "xavier", "kaiming", "orthogonal")
 class SignalDepth(Figure):
     """Second moments of pre-activations and gradients through 50 layers of 100 units, beside mean-field theory.
 
-    activation: "linear", "relu", "tanh", "sigmoid" or "selu". gain: g of the standard deviation g/√n, 0.2 to 5.
+    The input has mean square 1. For width → ∞ the second moments are q₁ = g², q ← g² E φ(√q z)², and from layer to
+    layer the gradient's second moment has the factor χ = g² E φ′(√q z)², z standard normal.
 
-    The input has mean square 1. For width → ∞ (Poole et al. 2016, arXiv:1606.05340; Schoenholz et al. 2017,
-    arXiv:1611.01232): q₁ = g², q ← g² E φ(√q z)², and from layer to layer the gradient's second moment has the factor
-    χ = g² E φ′(√q z)², z standard normal.
+    Parameters
+    ----------
+    activation
+        "linear", "relu", "tanh", "sigmoid" or "selu".
+    gain
+        The gain g of the standard deviation g/√n, 0.2 to 5.
+    seed
+        Of the weights.
+
+    References
+    ----------
+    Poole et al. (2016), arXiv:1606.05340; Schoenholz et al. (2017), arXiv:1611.01232.
+
+    Examples
+    --------
+    >>> signal_depth("tanh", gain=1.5)
+    SignalDepth(activation='tanh', gain=1.5)
     """
 
     _esm = script(_HERE / "signal.js")
@@ -66,8 +81,22 @@ signal_depth = SignalDepth
 class SingularValues(Figure):
     """The singular values of a random weight matrix beside the Marchenko–Pastur law; condition numbers of 30 draws.
 
-    method: "lecun", "xavier", "kaiming" (normal) or "orthogonal". rows (out), columns (in): 4 to 100. All methods start
-    from the same normal numbers: the three Gaussian ones differ by a factor, and not at all in the condition number.
+    All methods start from the same normal numbers: the three Gaussian ones differ by a factor, and not at all in the
+    condition number.
+
+    Parameters
+    ----------
+    method
+        "lecun", "xavier", "kaiming" (each with normal weights) or "orthogonal".
+    rows, columns
+        Numbers of outputs and of inputs, each 4 to 100.
+    seed
+        Of the draws.
+
+    Examples
+    --------
+    >>> singular_values("xavier", columns=32)
+    SingularValues(method='xavier', rows=64, columns=32)
     """
 
     _esm = script(_HERE / "singular.js")

@@ -34,13 +34,36 @@ ALPHAS = torch.linspace(-1, 1, 61, dtype=torch.float64)
 class Slices(Planes):
     """The loss on planes through one point, as surfaces to turn: the reader chooses directions, window, scale and path.
 
-    center: (P,). directions: "none", "layer", "filter" (see `random_directions`) or "pca" → two directions (P,), whose
-    lengths are the units of the plane. path: (T, P), drawn at the loss of its own points over their orthogonal
-    projections. spans: half the widths of the windows, increasing. resolution: points along a side, odd.
-
     The logarithm of each loss is kept in 12 bits, two letters of base 64, and a hole where a loss is not finite.
-    ValueError: a loss that is not positive, unknown directions, spans that do not increase,
-    an even resolution, a path that stays in the centre or where the loss is not finite.
+
+    Parameters
+    ----------
+    f
+        The loss; it must be positive.
+    center
+        The point through which the planes go, (P,).
+    directions
+        "none", "layer", "filter" (see `random_directions`) or "pca" → two directions (P,), whose lengths are the units
+        of the plane.
+    path
+        The points of a training, (T, P), drawn at the loss of each over its orthogonal projection on the plane.
+    spans
+        Half the widths of the windows, increasing.
+    resolution
+        Points along a side, odd.
+
+    Raises
+    ------
+    ValueError
+        A loss that is not positive, unknown directions, spans that do not increase, an even resolution, or a path that
+        stays in the centre or goes where the loss is not finite.
+
+    Examples
+    --------
+    >>> from talweg.surfaces import Quadratic
+    >>> e = torch.eye(2, dtype=torch.float64)
+    >>> slices(Quadratic([1.0, 4.0]), e[0] / 7, {"pca": (e[0], e[1])}, e, resolution=3)
+    Slices(pca; 9 spans)
     """
 
     def __init__(
@@ -76,10 +99,34 @@ slices = Slices
 class Rescaling(Figure):
     """The loss along a random direction, raw and filter-normalised, of a ReLU network whose hidden units are rescaled.
 
-    model: one hidden layer with ReLU; f: its loss. Multiplying a unit's weights and bias by a factor and dividing the
-    weights that leave it by the same leaves the function as it is (Dinh et al. 2017). The factor is c for all units, or
-    c and 1/c at random, from 0.1 to 10 in 25 steps. seed: of the directions, which are the same for each c up to their
-    normalization, and of the units. ValueError: another kind of network.
+    Multiplying a unit's weights and bias by a factor and dividing the weights that leave it by the same leaves the
+    function as it is. The factor is c for all units, or c and 1/c at random, from 0.1 to 10 in 25 steps.
+
+    Parameters
+    ----------
+    model
+        A network with one hidden layer and ReLU.
+    f
+        Its loss.
+    seed
+        Of the directions, which are the same for each c up to their normalization, and of the units.
+
+    Raises
+    ------
+    ValueError
+        Another kind of network.
+
+    References
+    ----------
+    Dinh et al. (2017), arXiv:1703.04933.
+
+    Examples
+    --------
+    >>> from torch.nn.functional import mse_loss
+    >>> model = MLP((2, 3, 1), dtype=torch.float64)
+    >>> x = torch.eye(2, dtype=torch.float64)
+    >>> rescaling(model, Objective.of(model, mse_loss, x, x[:, :1]))  # doctest: +SKIP
+    Rescaling(c=0.215, kind='layer')
     """
 
     _esm = script(_HERE / "rescaling.js")
@@ -139,9 +186,9 @@ rescaling = Rescaling
 def rescaled(model: MLP, factors: Tensor) -> MLP:
     """A copy of the network, of the same function, whose hidden units are multiplied by `factors` (units,) > 0."""
     other = copy.deepcopy(model)
-    other[1].weight.mul_(factors[:, None])
-    other[1].bias.mul_(factors)
-    other[3].weight.div_(factors)
+    other.get_parameter("1.weight").mul_(factors[:, None])
+    other.get_parameter("1.bias").mul_(factors)
+    other.get_parameter("3.weight").div_(factors)
     return other
 
 

@@ -24,7 +24,7 @@ class _Product(Objective):
 def line_barrier() -> float:
     """The barrier between (2, ½) and (½, 2), on a line of 61 points."""
     ends = torch.tensor([[2.0, 0.5], [0.5, 2.0]], dtype=torch.float64)
-    return connect(_Product(), *ends).barrier
+    return connect(_Product(), ends[0], ends[1]).barrier
 
 
 def mean_over_batches() -> float:
@@ -41,7 +41,9 @@ def rescaled_block() -> float:
         model = MLP((3, 4, 2), dtype=torch.float64)
         x, y = torch.randn(9, 3, dtype=torch.float64), torch.arange(9) % 2
         with torch.no_grad():
-            model[1].weight.mul_(c), model[1].bias.mul_(c), model[3].weight.div_(c)
+            for name in ("1.weight", "1.bias"):
+                model.get_parameter(name).mul_(c)
+            model.get_parameter("3.weight").div_(c)
         f = Objective.of(model, cross_entropy, x, y)
         first = 3 * 4 + 4
         return f.hessian(f.theta)[first : first + 8, first : first + 8]

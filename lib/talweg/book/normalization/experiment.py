@@ -151,7 +151,11 @@ def outcomes(
     x, y = getattr(dataset, f"x_{part}"), getattr(dataset, f"y_{part}")
     found = []
     for model, run in zip(models, runs, strict=True):
-        found.append(None if model is None else _outcome(predictor(model, norm, dataset.x_train), run, x, y, protocol))
+        if model is None or run is None:
+            found.append(None)
+            continue
+        assert isinstance(model, MLP)  # as `network` makes them
+        found.append(_outcome(predictor(model, norm, dataset.x_train), run, x, y, protocol))
     return found
 
 

@@ -17,12 +17,27 @@ VALUES = (2.0, 3.5, -1.0, 4.0, 1.5, 2.0)
 class BatchColumn(Figure):
     """One column of a mini-batch under batch normalization: drag a value, and see which outputs move.
 
-    values: 2 to 10 activations, one of each sample, each from -6 to 10. gamma, beta: -3 to 3. eps: 1e-5 to 100.
-    training: normalize by the batch's own mean and biased variance; else by the running estimates after `steps`
-    training steps (0 to 60) with `values`, momentum 0.1, from mean 0 and variance 1; their variance is unbiased.
-
     The running estimates are those of the values given here, whatever is dragged afterwards. So in training every
     output depends on every value, in evaluation each on its own alone.
+
+    Parameters
+    ----------
+    values
+        2 to 10 activations, one of each sample, each from -6 to 10.
+    gamma, beta
+        Scale γ and shift β, each -3 to 3.
+    eps
+        What is added to the variance, 1e-5 to 100.
+    training
+        Normalize by the batch's own mean and biased variance; else by the running estimates.
+    steps
+        Number of training steps with `values`, 0 to 60, behind the running estimates. These begin at mean 0 and
+        variance 1 and have momentum 0.1; their variance is unbiased.
+
+    Examples
+    --------
+    >>> batch_column([1.0, 2.0, 4.0], training=False)
+    BatchColumn(3 values, training=False)
     """
 
     _esm = script(_HERE / "column.js")
@@ -76,11 +91,27 @@ batch_column = BatchColumn
 class Equilibrium(Figure):
     """The norm of a weight whose scale does not matter, and its effective learning rate η/‖w‖², over 2,000 steps.
 
-    eta: step size, 0.01 to 1. decay: λ, 0 to 0.1. start: ‖w₀‖, 0.1 to 10.
-
     f(cw) = f(w) makes the gradient perpendicular to w and ∝ 1/‖w‖, say G/‖w‖ long (here G = 1), so that each step is
     ‖w‖² ← (1 − ηλ)²‖w‖² + η²G²/‖w‖², whatever f is. With decay this settles at ‖w‖⁴ = ηG²/(λ(2 − ηλ)); without it
-    ‖w‖⁴ grows by about 2η²G² a step (van Laarhoven 2017, arXiv:1706.05350).
+    ‖w‖⁴ grows by about 2η²G² a step.
+
+    Parameters
+    ----------
+    eta
+        Step size η, 0.01 to 1.
+    decay
+        Weight decay λ, 0 to 0.1.
+    start
+        Norm ‖w₀‖ at the start, 0.1 to 10.
+
+    References
+    ----------
+    van Laarhoven (2017), arXiv:1706.05350.
+
+    Examples
+    --------
+    >>> equilibrium(eta=0.5, decay=0.0)
+    Equilibrium(eta=0.5, decay=0, start=5)
     """
 
     _esm = script(_HERE / "equilibrium.js")

@@ -22,6 +22,7 @@ def running() -> float:
     layer = nn.BatchNorm1d(1, dtype=torch.float64)
     for column in (COLUMN, torch.tensor([[0.0], [0.0], [4.0], [4.0]], dtype=torch.float64)):
         layer(column)
+    assert layer.running_var is not None
     return layer.running_var.item()
 
 

@@ -17,10 +17,24 @@ METHODS = ("Adam", "RMSprop", "SGD")
 class Momentum(Figure):
     """The heavy ball along one eigenvector: the roots of z² − (1 + μ − ηλ) z + μ, and the error over the steps.
 
-    product: ηλ, step size times eigenvalue, 0 to 4. momentum: μ in PyTorch's convention, 0 to 0.99.
-
     With v ← μ v + g, θ ← θ − η v the error obeys e ← (1 + μ − ηλ) e − μ e₋: it shrinks if both roots lie in the unit
-    circle, that is for 0 < ηλ < 2 + 2μ. Complex roots, for (1 − √μ)² < ηλ < (1 + √μ)², have modulus √μ (Polyak 1964).
+    circle, that is for 0 < ηλ < 2 + 2μ. Complex roots, for (1 − √μ)² < ηλ < (1 + √μ)², have modulus √μ.
+
+    Parameters
+    ----------
+    product
+        Step size times eigenvalue, ηλ, 0 to 4.
+    momentum
+        Momentum μ in PyTorch's convention, 0 to 0.99.
+
+    References
+    ----------
+    Polyak (1964), Some methods of speeding up the convergence of iteration methods.
+
+    Examples
+    --------
+    >>> momentum(product=1.0)
+    Momentum(product=1, momentum=0.8)
     """
 
     _esm = script(_HERE / "momentum.js")
@@ -70,11 +84,30 @@ momentum = Momentum
 class AdamStart(Figure):
     """The first 200 steps under a gradient g (1 + noise · ξ), in units of the learning rate: what bias correction does.
 
-    g: 1e-4 to 1e4. method: "Adam", "RMSprop" (with α = beta2) or "SGD". corrected: Adam's division by 1 − βᵗ.
-    beta1: 0 to 0.99, beta2: 0 to 0.9999, eps: 1e-12 to 1, noise: 0 to 2.
-
     Corrected, the first step is g/(g + ε) whatever g is. Uncorrected it is about (1 − β₁)/√(1 − β₂): 3.2 with the usual
     values, and the steps grow further, since v is the slower average.
+
+    Parameters
+    ----------
+    g
+        Size of the gradient, 1e-4 to 1e4.
+    method
+        "Adam", "RMSprop" (with α = beta2) or "SGD".
+    corrected
+        Whether Adam divides its averages by 1 − βᵗ.
+    beta1, beta2
+        Memories of the two averages: beta1 0 to 0.99, beta2 0 to 0.9999.
+    eps
+        What is added to the denominator, 1e-12 to 1.
+    noise
+        Standard deviation of the noise relative to g, 0 to 2.
+    seed
+        Of the noise.
+
+    Examples
+    --------
+    >>> adam_start(corrected=True)
+    AdamStart(g=1, method='Adam', corrected=True)
     """
 
     _esm = script(_HERE / "adam.js")

@@ -24,7 +24,7 @@ def _after(Optimizer: type, gradients: list[list[float]], **options) -> Tensor:
 
 def momentum_by_hand() -> float:
     """θ after two steps on ½θ² from 1, η = 0.1, μ = 0.9."""
-    return minimize(Quadratic([1.0]), [1.0], SGD, steps=2, lr=0.1, momentum=0.9).trajectory[-1].item()
+    return minimize(Quadratic([1.0]), [1.0], SGD, steps=2, lr=0.1, momentum=0.9).state["theta"].item()
 
 
 def terminal_velocity() -> float:
@@ -104,4 +104,6 @@ def state() -> list[str]:
 def adam_path(curvatures: Tensor, start: Tensor, lr: float, beta1: float, beta2: float, steps: float) -> Tensor:
     """The points of Adam on ½ Σ λᵢ θᵢ², from the start on."""
     f = Quadratic(curvatures)
-    return minimize(f, start, Adam, steps=int(steps), lr=lr, betas=(beta1, beta2)).trajectory
+    points = minimize(f, start, Adam, steps=int(steps), lr=lr, betas=(beta1, beta2)).trajectory
+    assert points is not None  # recorded, unless one asks for less
+    return points

@@ -34,6 +34,7 @@ from talweg.initializers import initialize
 from talweg.landscape import line, sharpness
 from talweg.models import MLP
 from talweg.objective import Objective
+from talweg.objective.network import NetworkObjective
 from talweg.optimizers import SGD
 from talweg.training import train_seeds
 
@@ -92,7 +93,7 @@ def flip(without: Mapping[str, Any], with_decay: Mapping[str, Any], name: str) -
     """Whether the sign of small - large changes with decay: both intervals exclude 0, on opposite sides."""
     first, second = (row["difference"][name] for row in (without, with_decay))
     separated = excludes_zero(first) and excludes_zero(second)
-    change = paired(*(gaps(row, name) for row in (with_decay, without)))
+    change = paired(gaps(with_decay, name), gaps(without, name))
     return {"flips": bool(separated and first["mean"] * second["mean"] < 0), "change": change}
 
 
@@ -173,7 +174,7 @@ def randoms(model: MLP, kind: str, count: int) -> Tensor:
 
 
 def measures(
-    dataset: Dataset, model: MLP, f: Objective, outward: Tensor, spread: Mapping[str, Tensor]
+    dataset: Dataset, model: MLP, f: NetworkObjective, outward: Tensor, spread: Mapping[str, Tensor]
 ) -> dict[str, float | None]:
     """Of one solution. outward: from the other solution to this one, the unit of `line_width`."""
     train, test = (scores(model, getattr(dataset, f"x_{p}"), getattr(dataset, f"y_{p}")) for p in ("train", "test"))

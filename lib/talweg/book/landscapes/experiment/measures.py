@@ -13,6 +13,7 @@ from torch.nn import functional as F
 from talweg.data import Dataset
 from talweg.landscape import Surface, random_directions
 from talweg.objective import Objective
+from talweg.objective.network import NetworkObjective
 
 DOWNWARD = 0.05  # a negative curvature counts from this share of the largest curvature at the same point
 RISE = 0.1  # of the loss: how far a width reaches
@@ -26,7 +27,7 @@ def directions(model: nn.Module, count: int, normalize: str) -> Tensor:
     return torch.cat(pairs)[:count]
 
 
-def objective(model: nn.Module, dataset: Dataset, protocol: Mapping[str, Any]) -> Objective:
+def objective(model: nn.Module, dataset: Dataset, protocol: Mapping[str, Any]) -> NetworkObjective:
     """The loss on as many training samples as the protocol says, the same for all networks.
 
     Batch normalization by running statistics, constants of the plane as in Li et al. 2018, if the protocol says so.

@@ -125,7 +125,8 @@ def network(dataset: Dataset, skip: bool, protocol: Mapping[str, Any]) -> ResNet
     """The network of a kind, as torch's global generator initializes it."""
     channels, classes = dataset.x_train.shape[1], len(dataset.classes)
     model = ResNet(protocol["depth"], skip, in_channels=channels, width=protocol["width"], classes=classes)
-    return model.to(dataset.x_train.device, memory_format=torch.channels_last)
+    # torch's stubs know `memory_format` by itself only
+    return model.to(dataset.x_train.device, memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
 
 
 def trained(dataset: Dataset, skip: bool, seed: int, protocol: Mapping[str, Any]) -> dict[str, Any]:
