@@ -100,6 +100,8 @@ def write(out: Path = OUT) -> None:
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(prog="python -m talweg.playground.slice", description=(__doc__ or "").split("\n")[0])
+    parser = argparse.ArgumentParser(
+        prog="python -m talweg.playground.slice", description=(__doc__ or "").split("\n")[0]
+    )
     parser.add_argument("--out", type=Path, default=OUT, metavar="FILE.json", help="default: the file in the package")
     write(parser.parse_args().out)
