@@ -35,6 +35,7 @@ def chapters(book: Path = BOOK) -> tuple[str, ...]:
 
     Examples
     --------
+    >>> from talweg.chapters import chapters
     >>> chapters()[:2]
     ('gradient-descent', 'initialization')
     """
@@ -51,6 +52,7 @@ def folder(chapter: str, book: Path = BOOK) -> Path:
 
     Examples
     --------
+    >>> from talweg.chapters import folder
     >>> folder("gradient-descent").name
     'gradient_descent'
     """
@@ -62,6 +64,7 @@ def module(chapter: str, name: str) -> ModuleType | None:
 
     Examples
     --------
+    >>> from talweg.chapters import module
     >>> module("gradient-descent", "figures").__name__
     'talweg.book.gradient_descent.figures'
     >>> module("gradient-descent", "photographs") is None

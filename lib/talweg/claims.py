@@ -58,6 +58,7 @@ def claim(
 
     Examples
     --------
+    >>> from talweg import claim
     >>> claim("contraction", 0.8182, 9 / 11, rtol=1e-3, source="Polyak (1964)")
     ✓ contraction: 0.8182 = 0.81818 (±0.1 %)
     >>> claim("below-the-bound", [0.1, 0.7], 1, relation="<")

@@ -36,6 +36,7 @@ class Edition:
 
     Examples
     --------
+    >>> from talweg.i18n import EDITIONS
     >>> EDITIONS["zh"].name, EDITIONS["zh"].html_lang, EDITIONS["de"].decimal
     ('简体中文', 'zh-CN', ',')
     """
@@ -71,6 +72,8 @@ def use(code: str) -> None:
 
     Examples
     --------
+    >>> from talweg import use
+    >>> from talweg.i18n import gettext, number
     >>> use("de")
     >>> gettext("Loss"), number(0.25)
     ('Verlust', '0,25')
@@ -88,6 +91,8 @@ def language() -> str | None:
 
     Examples
     --------
+    >>> from talweg import use
+    >>> from talweg.i18n import language
     >>> use("ru")
     >>> language()
     'ru'
@@ -100,6 +105,8 @@ def gettext(message: str) -> str:
 
     Examples
     --------
+    >>> from talweg import use
+    >>> from talweg.i18n import gettext
     >>> use("es")
     >>> gettext("Loss"), gettext("There is no translation of this.")
     ('Pérdida', 'There is no translation of this.')
@@ -119,6 +126,8 @@ def ngettext(singular: str, plural: str, n: int) -> str:
 
     Examples
     --------
+    >>> from talweg import use
+    >>> from talweg.i18n import ngettext
     >>> use("es")
     >>> [ngettext("{n} untranslated thing", "{n} untranslated things", n).format(n=n) for n in (1, 2)]
     ['1 untranslated thing', '2 untranslated things']
@@ -131,6 +140,8 @@ def N_(message: str) -> str:
 
     Examples
     --------
+    >>> from talweg import use
+    >>> from talweg.i18n import N_, gettext
     >>> names = {"loss": N_("Loss")}
     >>> use("es")
     >>> gettext(names["loss"])
@@ -151,6 +162,8 @@ def decimal() -> str:
 
     Examples
     --------
+    >>> from talweg import use
+    >>> from talweg.i18n import decimal
     >>> use("zh")
     >>> decimal()
     '.'
@@ -163,6 +176,8 @@ def localize(text: str) -> str:
 
     Examples
     --------
+    >>> from talweg import use
+    >>> from talweg.i18n import localize
     >>> use("es")
     >>> localize("-0.5")
     '−0,5'
@@ -193,6 +208,8 @@ def number(x: Any, digits: int = 3) -> str:
 
     Examples
     --------
+    >>> from talweg import use
+    >>> from talweg.i18n import number
     >>> use("de")
     >>> number(2 / 3), number(-1.2e-7), number(123456.7), number(float("inf"))
     ('0,667', '−1,2·10⁻⁷', '123457', '∞')

@@ -112,6 +112,7 @@ def label(key: object) -> str:
 
     Examples
     --------
+    >>> from talweg.labels import label
     >>> from talweg.i18n import use
     >>> use("es")
     >>> label("loss"), label(0.5), label("Adam"), label("$L = 0.1$")

@@ -40,6 +40,7 @@ class Recorded:
 
     Examples
     --------
+    >>> from talweg.recorded import load
     >>> from talweg.i18n import use
     >>> use("es")
     >>> print(load("curvature-digits"))
@@ -75,6 +76,7 @@ def names() -> list[str]:
 
     Examples
     --------
+    >>> from talweg.recorded import names
     >>> [name for name in names() if name.startswith("curvature")]
     ['curvature-digits', 'curvature-mnist']
     """
@@ -96,6 +98,7 @@ def load(name: str) -> Recorded:
 
     Examples
     --------
+    >>> from talweg.recorded import load
     >>> result = load("curvature-digits")
     >>> result.provenance["dataset"], len(result.provenance["seeds"])
     ('digits', 10)
@@ -124,6 +127,9 @@ def write(path: str | os.PathLike, data: Mapping[str, Any], provenance: Mapping[
 
     Examples
     --------
+    >>> import json
+    >>> from pathlib import Path
+    >>> from talweg.recorded import write
     >>> from tempfile import TemporaryDirectory
     >>> with TemporaryDirectory() as folder:
     ...     write(Path(folder) / "result.json", {"loss": 0.25}, {"command": "by hand"})
@@ -163,6 +169,7 @@ def provenance(command: str, dataset: Dataset, seeds: Sequence[int], device: tor
 
     Examples
     --------
+    >>> from talweg.recorded import provenance
     >>> from talweg import data
     >>> origin = provenance("python -m measure", data.load("digits", device="cpu"), range(3), "cpu")
     >>> origin["dataset"], origin["seeds"], origin["hardware"]["device"]

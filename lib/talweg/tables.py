@@ -31,6 +31,7 @@ def table(columns: Mapping[str, Sequence[Any]], digits: int = 4) -> None:
 
     Examples
     --------
+    >>> from talweg import table
     >>> from talweg.i18n import use
     >>> use("es")
     >>> table({"method": ["SGD", "Adam"], "loss": [0.25, 1 / 3], "steps": [800, 12_000]})

@@ -34,6 +34,7 @@ def judge(entry: Code, texts: Texts, solution: Callable) -> dict[str, str]:
 
     Examples
     --------
+    >>> from talweg.exercises.judge import judge
     >>> from talweg.exercises import loader
     >>> entry, texts = loader.entry("gd-code"), loader.texts("es")["gd-code"]
     >>> judge(entry, texts, lambda *arguments: ...)
@@ -62,6 +63,7 @@ def tensors(values: list) -> list:
 
     Examples
     --------
+    >>> from talweg.exercises.judge import tensors
     >>> tensors([[1.0, 2.0], 0.1])
     [tensor([1., 2.], dtype=torch.float64), 0.1]
     """

@@ -27,6 +27,7 @@ class Entry:
 
     Examples
     --------
+    >>> from talweg.exercises.kinds import Entry
     >>> Entry(id="gd-by-hand", chapter="gradient-descent").feedback_keys()
     []
     """
@@ -67,6 +68,7 @@ class Number(Entry):
 
     Examples
     --------
+    >>> from talweg.exercises.kinds import Number
     >>> slip = {"value": 40.5, "relative": 1e-3, "feedback": "one-step"}
     >>> entry = Number(id="n", chapter="c", answer=32.8, oracle="m:f", relative=1e-3, wrong=[slip])
     >>> entry.check("exercises.toml: n")
@@ -132,6 +134,7 @@ class Choice(_Arranged):
 
     Examples
     --------
+    >>> from talweg.exercises.kinds import Choice
     >>> Choice(id="n", chapter="c", answer="a", options=["a", "b", "c"]).feedback_keys()
     ['b', 'c']
     """
@@ -163,6 +166,7 @@ class Ordering(_Arranged):
 
     Examples
     --------
+    >>> from talweg.exercises.kinds import Ordering
     >>> sorted(Ordering(id="n", chapter="c", answer=["a", "b", "c"], oracle="m:f").shuffled())
     ['a', 'b', 'c']
     """
@@ -200,6 +204,7 @@ class Code(Entry):
 
     Examples
     --------
+    >>> from talweg.exercises.kinds import Code
     >>> cases = [{"args": [x], "expected": [2 * x], "feedback": "plain"} for x in (1.0, 3.0)]
     >>> entry = Code(id="n", chapter="c", function="double", arguments=["x"], cases=cases, oracle="m:f")
     >>> entry.feedback_keys()
@@ -246,6 +251,7 @@ def read(id: str, chapter: str, table: dict[str, Any], where: str) -> Entry:
 
     Examples
     --------
+    >>> from talweg.exercises.kinds import read
     >>> table = {"kind": "choice", "answer": "a", "options": ["a", "b", "c"]}
     >>> read("gd-which", "gradient-descent", table, "exercises.toml: gd-which").answer
     'a'

@@ -52,6 +52,7 @@ def load(book: Path = BOOK) -> dict[str, Entry]:
 
     Examples
     --------
+    >>> from talweg.exercises.loader import load
     >>> load()["gd-by-hand"].kind
     'number'
     """
@@ -74,6 +75,8 @@ def texts(code: str, book: Path = BOOK) -> dict[str, Texts]:
 
     Examples
     --------
+    >>> from talweg.exercises import known
+    >>> from talweg.exercises.loader import texts
     >>> list(texts("de")) == known()
     True
     """
@@ -92,6 +95,7 @@ def texts_of(chapter: str, code: str, book: Path = BOOK) -> dict[str, Texts]:
 
     Examples
     --------
+    >>> from talweg.exercises.loader import texts_of
     >>> len(texts_of("curvature", "ru")["curv-border"].hints) >= 2
     True
     """
@@ -111,6 +115,7 @@ def known(chapter: str | None = None) -> list[str]:
 
     Examples
     --------
+    >>> from talweg.exercises import known
     >>> known("curvature")[:2]
     ['curv-certificate', 'curv-power']
     """
@@ -127,6 +132,7 @@ def entry(name: str) -> Entry:
 
     Examples
     --------
+    >>> from talweg.exercises.loader import entry
     >>> entry("curv-border").chapter
     'curvature'
     """

@@ -18,6 +18,7 @@ class ExerciseDataError(ValueError):
 
     Examples
     --------
+    >>> from talweg.exercises.schema import same_keys
     >>> same_keys(["title", "hint"], ["title", "hints"], "exercises.es.toml: gd-by-hand")
     Traceback (most recent call last):
     ...
@@ -46,6 +47,7 @@ class Texts:
 
     Examples
     --------
+    >>> from talweg.exercises.schema import Texts
     >>> Texts("By hand", "The loss is", ["Begin with the gradient.", "It is 2."]).feedback
     {}
     """

@@ -23,6 +23,7 @@ class UnreadableProgress(ValueError):
 
     Examples
     --------
+    >>> from talweg.exercises.storage import UnreadableProgress
     >>> issubclass(UnreadableProgress, ValueError)
     True
     """
@@ -33,6 +34,7 @@ def path() -> Path:
 
     Examples
     --------
+    >>> from talweg.exercises.storage import path
     >>> path().name
     'progress.json'
     """
@@ -52,6 +54,7 @@ def read() -> dict[str, dict]:
 
     Examples
     --------
+    >>> from talweg.exercises.storage import read
     >>> read()  # doctest: +SKIP
     {'gd-by-hand': {'state': 'right', 'attempts': 2, 'hints': 1, 'answer': '32.805'}}
     """
@@ -80,6 +83,7 @@ def write(name: str, record: dict) -> None:
 
     Examples
     --------
+    >>> from talweg.exercises.storage import write
     >>> write("gd-by-hand", {"state": "right", "attempts": 2, "hints": 1, "answer": "32.805"})  # doctest: +SKIP
     """
     records = read()
@@ -95,6 +99,7 @@ def reset() -> None:
 
     Examples
     --------
+    >>> from talweg.exercises.storage import read, reset
     >>> reset()  # doctest: +SKIP
     >>> read()  # doctest: +SKIP
     {}

@@ -42,6 +42,7 @@ def exercise(name: str, solution: Callable | None = None) -> Exercise:
 
     Examples
     --------
+    >>> from talweg import exercise
     >>> import talweg
     >>> talweg.use("es")
     >>> exercise("gd-by-hand")
@@ -62,6 +63,7 @@ def progress(chapter: str | None = None) -> Progress:
 
     Examples
     --------
+    >>> from talweg import progress
     >>> import talweg
     >>> talweg.use("es")
     >>> progress("curvature")
@@ -102,6 +104,7 @@ class Exercise(_Remembering):
 
     Examples
     --------
+    >>> from talweg.exercises import Exercise
     >>> import talweg
     >>> talweg.use("es")
     >>> Exercise("gd-by-hand").spec["kind"]
@@ -170,6 +173,7 @@ class Progress(_Remembering):
 
     Examples
     --------
+    >>> from talweg.exercises import Progress
     >>> import talweg
     >>> talweg.use("es")
     >>> Progress("curvature").items[0]["id"]

@@ -82,6 +82,7 @@ def load_slice() -> tuple[Tensor, Tensor, Tensor]:
 
     Examples
     --------
+    >>> from talweg.playground import load_slice
     >>> x, y, z = load_slice()
     >>> x[-1].item(), z.shape
     (1.6, torch.Size([33, 33]))

@@ -32,6 +32,7 @@ def surface(name: str, kappa: float = 20.0) -> Objective:
 
     Examples
     --------
+    >>> from talweg.playground import surface
     >>> import torch
     >>> surface("ravine", kappa=10)(torch.tensor([2.0, 1.0], dtype=torch.float64)).item()
     7.0

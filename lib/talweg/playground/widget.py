@@ -48,6 +48,7 @@ class Playground(Figure):
 
     Examples
     --------
+    >>> from talweg.playground import playground
     >>> playground("beale", ["SGD", {"name": "Adam", "lr": 0.1}])
     Playground('beale', SGD, Adam)
     """

@@ -31,6 +31,7 @@ def script(path: Path) -> str:
 
     Examples
     --------
+    >>> from talweg.widgets import script
     >>> from talweg.chapters import folder
     >>> joined = script(folder("gradient-descent") / "ravine.js")
     >>> "import {" in joined, joined.count("export default")
@@ -47,6 +48,7 @@ def style(*paths: Path) -> str:
 
     Examples
     --------
+    >>> from talweg.widgets import BASE, style
     >>> sheet = style(*BASE)
     >>> "/*" in sheet, ": " in sheet
     (False, False)

@@ -20,6 +20,8 @@ def batch() -> bool:
 
     Examples
     --------
+    >>> import os
+    >>> from talweg.widgets import batch
     >>> batch() == (os.environ.get("TALWEG_BATCH") == "1")
     True
     """
@@ -37,6 +39,7 @@ class Widget(anywidget.AnyWidget):
 
     Examples
     --------
+    >>> from talweg.widgets import Widget
     >>> from talweg.i18n import use
     >>> use("de")
     >>> widget = Widget(words={"check": "Prüfen"})
@@ -69,6 +72,7 @@ class Figure(Widget):
 
     Examples
     --------
+    >>> from talweg.widgets import Figure, Number
     >>> from talweg.widgets import Switch
     >>> class Slope(Figure):
     ...     eta = Number(0.1, 0.02, 0.5)

@@ -30,6 +30,8 @@ class Parameter(traitlets.TraitType):
 
     Examples
     --------
+    >>> from talweg.widgets import Switch
+    >>> from talweg.widgets.parameters import Parameter
     >>> Switch(True).metadata["sync"], issubclass(Switch, Parameter)
     (True, True)
     """
@@ -55,6 +57,7 @@ class Number(Parameter):
 
     Examples
     --------
+    >>> from talweg.widgets import Number
     >>> Number(8, 1, 1000, whole=True).range()
     {'low': 1, 'high': 1000, 'whole': True}
     """
@@ -90,6 +93,7 @@ class Numbers(Parameter):
 
     Examples
     --------
+    >>> from talweg.widgets import Numbers
     >>> Numbers((10.0, 1.0), -11.5, 11.5, least=2, most=2).range()
     {'low': -11.5, 'high': 11.5}
     """
@@ -119,6 +123,7 @@ class Switch(Parameter):
 
     Examples
     --------
+    >>> from talweg.widgets import Switch
     >>> Switch(False).default_value
     False
     """
@@ -143,6 +148,7 @@ class Choice(Parameter):
 
     Examples
     --------
+    >>> from talweg.widgets import Choice
     >>> Choice("relu", ("relu", "tanh")).allowed
     ('relu', 'tanh')
     """

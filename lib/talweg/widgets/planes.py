@@ -32,6 +32,8 @@ class Planes(Figure):
 
     Examples
     --------
+    >>> import torch
+    >>> from talweg.widgets.planes import Planes
     >>> from talweg.surfaces import Quadratic
     >>> e = torch.eye(2, dtype=torch.float64)
     >>> figure = Planes(Quadratic([1.0, 4.0]), e[0] / 10, {"axes": (e[0], e[1])}, e, [0.5, 1.0], 3)
@@ -141,6 +143,8 @@ def planes_through(
 
     Examples
     --------
+    >>> import torch
+    >>> from talweg.widgets.planes import planes_through
     >>> from talweg.surfaces import Quadratic
     >>> e = torch.eye(2, dtype=torch.float64)
     >>> held = planes_through(Quadratic([1.0, 4.0]), e[0] / 10, {"axes": (e[0], e[1])}, e, [0.5, 1.0], 3)
@@ -197,6 +201,8 @@ def rounded(values: Tensor, digits: int = 4) -> Any:
 
     Examples
     --------
+    >>> import torch
+    >>> from talweg.widgets.planes import rounded
     >>> rounded(torch.tensor([[1 / 3, -0.0], [1234.56, 2.0]], dtype=torch.float64))
     [[0.3333, 0.0], [1235.0, 2.0]]
     """

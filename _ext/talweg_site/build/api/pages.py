@@ -31,6 +31,7 @@ chapters' cells lead here. In a chapter, ``import talweg`` is enough: its module
    :maxdepth: 1
 
 """
+_properties: dict[str, list[str]] = {}  # their docstrings, on the way past napoleon
 SPAN = re.compile(r"(``.+?``|:[\w:]+:`[^`]+`|`[^`]+`)")
 
 
@@ -86,6 +87,8 @@ def plain_docstring(app: Sphinx, what: str, name: str, value: Any, options: Any,
 
     Roles, literals in double backticks, sections of numpydoc (napoleon reads them next) and examples stay as they are.
     """
+    if lines and lines[0].startswith("Alias for field number"):
+        lines.clear()  # what Python says of every field of a named tuple
     lines[:] = separate_indented(lines)
     code = False
     for number, line in enumerate(lines):
@@ -95,6 +98,14 @@ def plain_docstring(app: Sphinx, what: str, name: str, value: Any, options: Any,
             parts[::2] = [re.sub(r"([\\*|`]|_(?!\w)|(?<!http)(?<!https):(?=//))", r"\\\1", text) for text in parts[::2]]
             parts[1::2] = [f"`{text}`" if re.fullmatch(r"`[^`]+`", text) else text for text in parts[1::2]]
             lines[number] = "".join(parts)
+    if what == "property":
+        _properties[name] = list(lines)
+
+
+def properties_as_written(app: Sphinx, what: str, name: str, value: Any, options: Any, lines: list[str]) -> None:
+    """Napoleon takes what stands before the first colon of a property's docstring for its type; the hint says that."""
+    if name in _properties:
+        lines[:] = _properties.pop(name)
 
 
 def use_template(app: Sphinx, pagename: str, templatename: str, context: dict[str, Any], doctree: Any) -> str:
@@ -132,6 +143,7 @@ def setup(app: Sphinx) -> dict[str, bool]:
     """Register what the reference adds to autodoc, napoleon and viewcode."""
     theme.setup(app)
     app.connect("autodoc-process-docstring", plain_docstring, priority=400)  # before napoleon
+    app.connect("autodoc-process-docstring", properties_as_written, priority=600)  # behind it
     app.connect("html-page-context", use_template)
     app.connect("builder-inited", begin)
     app.connect("build-finished", write_names)

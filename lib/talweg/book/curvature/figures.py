@@ -43,6 +43,7 @@ class Lanczos(Figure):
 
     Examples
     --------
+    >>> from talweg.figures import lanczos
     >>> lanczos(products=40, outliers=3)
     Lanczos(products=40, outliers=3, width=1, again=False)
     """
@@ -119,6 +120,7 @@ class Edge(Figure):
 
     Examples
     --------
+    >>> from talweg.figures import edge_of_stability
     >>> edge_of_stability(eta=0.2)
     Edge(eta=0.2, momentum=0, nesterov=False)
     """
@@ -186,6 +188,7 @@ class Eigenplanes(Planes):
 
     Examples
     --------
+    >>> from talweg.figures import eigenplanes
     >>> import torch
     >>> from talweg.surfaces import Quadratic
     >>> e = torch.eye(2, dtype=torch.float64)

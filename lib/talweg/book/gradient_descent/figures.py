@@ -35,6 +35,7 @@ class Ravine(Figure):
 
     Examples
     --------
+    >>> from talweg.figures import ravine
     >>> ravine(kappa=20, step=0.9)
     Ravine(kappa=20, step=0.9)
     """
@@ -117,6 +118,7 @@ class Noise(Figure):
 
     Examples
     --------
+    >>> from talweg.figures import noise
     >>> noise(batch=32, eta=0.2)
     Noise(batch=32, eta=0.2)
     """
@@ -197,6 +199,7 @@ class Saddle(Figure):
 
     Examples
     --------
+    >>> from talweg.figures import saddle
     >>> saddle(sigma=0.01)
     Saddle(sigma=0.01, eta=0.1)
     """

@@ -37,6 +37,7 @@ class SignalDepth(Figure):
 
     Examples
     --------
+    >>> from talweg.figures import signal_depth
     >>> signal_depth("tanh", gain=1.5)
     SignalDepth(activation='tanh', gain=1.5)
     """
@@ -95,6 +96,7 @@ class SingularValues(Figure):
 
     Examples
     --------
+    >>> from talweg.figures import singular_values
     >>> singular_values("xavier", columns=32)
     SingularValues(method='xavier', rows=64, columns=32)
     """

@@ -60,6 +60,8 @@ class Slices(Planes):
 
     Examples
     --------
+    >>> import torch
+    >>> from talweg.figures import slices
     >>> from talweg.surfaces import Quadratic
     >>> e = torch.eye(2, dtype=torch.float64)
     >>> slices(Quadratic([1.0, 4.0]), e[0] / 7, {"pca": (e[0], e[1])}, e, resolution=3)
@@ -122,6 +124,10 @@ class Rescaling(Figure):
 
     Examples
     --------
+    >>> import torch
+    >>> from talweg import Objective
+    >>> from talweg.figures import rescaling
+    >>> from talweg.models import MLP
     >>> from torch.nn.functional import mse_loss
     >>> model = MLP((2, 3, 1), dtype=torch.float64)
     >>> x = torch.eye(2, dtype=torch.float64)

@@ -36,6 +36,7 @@ class BatchColumn(Figure):
 
     Examples
     --------
+    >>> from talweg.figures import batch_column
     >>> batch_column([1.0, 2.0, 4.0], training=False)
     BatchColumn(3 values, training=False)
     """
@@ -110,6 +111,7 @@ class Equilibrium(Figure):
 
     Examples
     --------
+    >>> from talweg.figures import equilibrium
     >>> equilibrium(eta=0.5, decay=0.0)
     Equilibrium(eta=0.5, decay=0, start=5)
     """

@@ -33,6 +33,7 @@ class Momentum(Figure):
 
     Examples
     --------
+    >>> from talweg.figures import momentum
     >>> momentum(product=1.0)
     Momentum(product=1, momentum=0.8)
     """
@@ -106,6 +107,7 @@ class AdamStart(Figure):
 
     Examples
     --------
+    >>> from talweg.figures import adam_start
     >>> adam_start(corrected=True)
     AdamStart(g=1, method='Adam', corrected=True)
     """
