@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 
 import pytest
 
-from talweg_site.author import notebooks
+from talweg_site.author import notebooks, widgets
 from talweg_site.chapter import chapters
 from talweg_site.check import nbcheck
 from talweg_site.check.copies import in_a_copy
@@ -180,3 +181,13 @@ def test_a_notebook_depends_on_its_own_chapter_and_language(tmp_path):
     assert needs("ru/one-way.ipynb") == both + own
     assert needs("ru/index.ipynb") == both + own + ["book/other/figures.py", "book/other/exercises.ru.toml"]
     assert "book/one_way/exercises.ru.toml" not in needs("es/one-way.ipynb")
+
+
+def test_a_borrowed_script_is_compared_as_what_was_made():
+    draws = "const render = () => 0;\nexport default { render };\n"
+    made = {name * 32: {"state": {"_esm": draws, "_css": ".a{}", "value": name}} for name in "ab"}
+    other = {"c" * 32: {"state": {"_esm": "something else", "_css": ""}}}
+    stored = json.loads(json.dumps(made | other))
+    widgets._hold_scripts_once(stored)
+    assert stored["b" * 32]["state"]["_esm"] != draws and stored["b" * 32]["state"]["_css"] == ""
+    assert widgets.with_scripts(stored) == made | other

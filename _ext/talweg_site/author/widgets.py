@@ -22,6 +22,19 @@ async function render(context) {
 }
 export default { render };
 """
+BORROWING = re.compile(re.escape(BORROWED).replace("MODEL", "([0-9a-f]{32})"))
+
+
+def with_scripts(models: dict) -> dict:
+    """The same models, each with the script and style that it borrows from an earlier one: what the program made."""
+    whole = {}
+    for name, entry in models.items():
+        state = dict(entry.get("state", {}))
+        if borrowed := BORROWING.fullmatch(state.get("_esm", "")):
+            holder = models[borrowed[1]]["state"]
+            state |= {"_esm": holder["_esm"], "_css": state.get("_css") or holder.get("_css", "")}
+        whole[name] = {**entry, "state": state}
+    return whole
 
 
 def tidy(notebook: nbformat.NotebookNode) -> None:

@@ -13,6 +13,7 @@ from typing import Any
 import nbformat
 
 from talweg_site.author.widgets import STATE as WIDGETS
+from talweg_site.author.widgets import with_scripts
 from talweg_site.chapter import USE
 
 VIEW = "application/vnd.jupyter.widget-view+json"
@@ -66,7 +67,7 @@ class Unfolder:
 def problems(folder: Path, path: Path) -> list[str]:
     """What a notebook stores that its code did not show in the language of its folder."""
     notebook, code, label = nbformat.read(path, as_version=4), path.parent.name, f"{path.parent.name}/{path.name}"
-    states = notebook.metadata.get("widgets", {}).get(WIDGETS, {}).get("state", {})
+    states = with_scripts(notebook.metadata.get("widgets", {}).get(WIDGETS, {}).get("state", {}))
     unfolder, key, found = Unfolder(), NOTHING_RUN, []
     for cell in notebook.cells:
         if cell.cell_type != "code" or not cell.source.strip():
