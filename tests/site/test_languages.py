@@ -42,7 +42,7 @@ def test_every_page_names_its_language_and_its_siblings(site_folder: Path, code:
 
 def test_switcher_stays_on_the_page(site_folder: Path, edition_page: str) -> None:
     page = parsed(site_folder / edition_page)
-    links = {link["hreflang"]: link["href"] for link in page.select("details.languages a[hreflang]")}
+    links = {a["hreflang"]: a["href"].removeprefix("./") for a in page.select("details.languages a[hreflang]")}
     code, name = edition_page.split("/")
     others = {HTML_LANG[other]: f"../{other}/{name}" for other in CODES if other != code}
     assert others.items() <= links.items()
