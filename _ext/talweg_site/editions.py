@@ -7,6 +7,7 @@ One `_config.yml` serves the top level (the landing page and, from there, all ed
 from __future__ import annotations
 
 import os
+from dataclasses import dataclass
 from pathlib import Path
 
 from sphinx import locale, package_dir
@@ -23,6 +24,25 @@ BOOK_TITLES = {
     "zh": "初始化、优化器与损失景观",
     "ru": "Инициализация, оптимизаторы и ландшафты функции потерь",
 }
+
+
+@dataclass(frozen=True)
+class Build:
+    """What one run of Sphinx builds: the top level, or an edition, alone or as a part of the whole site."""
+
+    root: Path
+    edition: Edition | None  # None at the top level
+    in_site: bool  # whether the edition's pages become a part of _build/html
+
+    @property
+    def code(self) -> str:
+        """The edition's code; empty at the top level."""
+        return self.edition.code if self.edition else ""
+
+
+def build_of(app: Sphinx) -> Build:
+    """What `app` builds, as `setup` below found it out."""
+    return vars(app)["talweg_build"]
 
 
 def find_root(folder: Path) -> Path:
@@ -42,15 +62,15 @@ def edition_of(folder: Path) -> Edition | None:
     return EDITIONS[folder.name]
 
 
-def place_in_site(app: Sphinx) -> bool:
+def place_in_site(app: Sphinx, root: Path, edition: Edition | None) -> bool:
     """Send an edition's HTML to _build/editions/<code>/html; whether it is to be a part of _build/html.
 
     Jupyter Book gives an edition the output folder of the whole site, where it would overwrite the landing page.
     With `--path-output` it stands alone and keeps the folder that was asked for.
     """
-    if app.talweg_edition is None or Path(app.outdir) != app.talweg_root / "_build" / "html":
+    if edition is None or Path(app.outdir) != root / "_build" / "html":
         return False
-    folder = app.talweg_root / "_build" / "editions" / app.talweg_edition.code
+    folder = root / "_build" / "editions" / edition.code
     (folder / "html").mkdir(parents=True, exist_ok=True)
     app.outdir = type(app.outdir)(folder / "html")
     app.doctreedir = type(app.doctreedir)(folder / "doctrees")
@@ -89,8 +109,7 @@ def compile_catalog(po: Path) -> None:
 
 def configure(app: Sphinx, config: Config) -> None:
     """Set what differs between the top level and the editions."""
-    folder, root = Path(app.srcdir), app.talweg_root
-    edition: Edition | None = app.talweg_edition
+    folder, root, edition = Path(app.srcdir), build_of(app).root, build_of(app).edition
     config.templates_path = [str(root / "_templates")]
     config.html_static_path = [str(root / "_assets")]
     config.html_favicon = os.path.relpath(root / "_assets" / "favicon.svg", folder)
@@ -113,10 +132,9 @@ def configure(app: Sphinx, config: Config) -> None:
 def setup(app: Sphinx) -> None:
     """Find the root and the edition; set the language now, the rest when all options are known."""
     folder = Path(app.srcdir)
-    app.talweg_root = find_root(folder)
-    app.talweg_edition = edition_of(folder)
-    app.talweg_in_site = place_in_site(app)
-    if app.talweg_edition:
-        translate_into(app.talweg_edition.sphinx_language, app, app.talweg_root / "locale")
+    root, edition = find_root(folder), edition_of(folder)
+    vars(app)["talweg_build"] = Build(root, edition, place_in_site(app, root, edition))
+    if edition:
+        translate_into(edition.sphinx_language, app, root / "locale")
     app.add_config_value("comments_config", {}, "", dict)  # Jupyter Book sets it, sphinx_comments is not used
     app.connect("config-inited", configure, priority=100)

@@ -28,8 +28,8 @@ FAR_START = (0.04, 0.1)  # where the line begins, as a fraction of the picture
 
 def digits() -> tuple[torch.Tensor, torch.Tensor]:
     """The digits, N×64 in [0, 1], and their classes."""
-    data = load_digits()
-    return torch.tensor(data.data / 16, dtype=torch.float64), torch.tensor(data.target)
+    x, y = load_digits(return_X_y=True)
+    return torch.tensor(x / 16, dtype=torch.float64), torch.tensor(y)
 
 
 def forward(weights: list[torch.Tensor], x: torch.Tensor) -> torch.Tensor:
@@ -98,7 +98,7 @@ def contours(z: np.ndarray) -> list[list[np.ndarray]]:
     scale = np.array([WIDTH / (COLUMNS - 1), HEIGHT / (ROWS - 1)])
     result = []
     for level in levels:
-        lines = [line * scale for line in generator.lines(level) if len(line) > 8]
+        lines = [np.asarray(line) * scale for line in generator.lines(level) if len(line) > 8]
         result.append([np.column_stack([line[:, 0], HEIGHT - line[:, 1]]) for line in lines])
     return result
 
@@ -161,7 +161,7 @@ def write_png(lines: list[list[np.ndarray]], talweg: np.ndarray, path: Path) -> 
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(WIDTH / 100, HEIGHT / 100), dpi=100, facecolor="#fbfaf6")
-    axes = figure.add_axes([0, 0, 1, 1])
+    axes = figure.add_axes((0, 0, 1, 1))
     axes.set(xlim=(0, WIDTH), ylim=(HEIGHT, 0))
     axes.axis("off")
     for i, level in enumerate(lines):

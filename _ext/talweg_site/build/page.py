@@ -16,7 +16,7 @@ from sphinx.locale import _
 
 from talweg_site.address import read_address
 from talweg_site.build.assets import vendor_prefix
-from talweg_site.editions import BOOK_TITLES, EDITIONS
+from talweg_site.editions import BOOK_TITLES, EDITIONS, build_of
 
 # Messages used by the scripts of the page, as JSON in #talweg-words.
 WORDS = (
@@ -44,14 +44,14 @@ def book_version() -> str:
 
 def launch_links(app: Sphinx, pagename: str) -> dict[str, str]:
     """Addresses of the page's notebook in Colab and Binder; empty for a page without an `.ipynb`."""
-    code = app.talweg_edition.code
+    code = build_of(app).code
     path = f"chapters/{code}/{pagename}.ipynb"
-    if not (app.talweg_root / path).exists():
+    if not (build_of(app).root / path).exists():
         return {}
     options = app.config.html_theme_options
     branch = options.get("repository_branch") or "main"
     services = options.get("launch_buttons") or {}
-    repository = read_address(app.talweg_root).repository
+    repository = read_address(build_of(app).root).repository
     return {
         "colab": f"{services['colab_url']}/github/{repository}/blob/{branch}/{path}",
         "binder": f"{services['binderhub_url']}/v2/gh/{repository}/{branch}?urlpath=lab/tree/{path}",
@@ -61,14 +61,14 @@ def launch_links(app: Sphinx, pagename: str) -> dict[str, str]:
 
 def report_link(app: Sphinx, pagename: str) -> str:
     """Address of a new issue that already names the page."""
-    page = f"{app.talweg_edition.code}/{pagename}.html"
+    page = f"{build_of(app).code}/{pagename}.html"
     title = _("Error on %s") % page
-    return f"{read_address(app.talweg_root).url}/issues/new?{urlencode({'title': title, 'labels': 'error'})}"
+    return f"{read_address(build_of(app).root).url}/issues/new?{urlencode({'title': title, 'labels': 'error'})}"
 
 
 def alternates(app: Sphinx, pagename: str, content_root: str) -> list[dict[str, Any]]:
     """The same page in every edition; only this one when the edition is built alone."""
-    base = (app.config.html_baseurl or "").removesuffix(f"{app.talweg_edition.code}/")
+    base = (app.config.html_baseurl or "").removesuffix(f"{build_of(app).code}/")
     return [
         {
             "code": edition.code,
@@ -76,10 +76,10 @@ def alternates(app: Sphinx, pagename: str, content_root: str) -> list[dict[str, 
             "html_lang": edition.html_lang,
             "href": f"{content_root}../{edition.code}/{pagename}.html",
             "url": f"{base}{edition.code}/{pagename}.html",
-            "current": edition.code == app.talweg_edition.code,
+            "current": edition.code == build_of(app).code,
         }
         for edition in EDITIONS.values()
-        if app.talweg_in_site or edition.code == app.talweg_edition.code
+        if build_of(app).in_site or edition.code == build_of(app).code
     ]
 
 
@@ -98,24 +98,24 @@ def extend_context(
     app: Sphinx, pagename: str, templatename: str, context: dict, doctree: nodes.document | None
 ) -> None:
     """Fill the context of an edition's page."""
-    edition = app.talweg_edition
+    edition = build_of(app).edition
     if edition is None:
         return
-    today, address = build_date(), read_address(app.talweg_root)
+    today, address = build_date(), read_address(build_of(app).root)
     content_root = context["content_root"]
     context.update(
         language=edition.html_lang,
         edition=edition,
         book_subtitle=BOOK_TITLES[edition.code],
         alternates=alternates(app, pagename, content_root),
-        site_build=app.talweg_in_site,
+        site_build=build_of(app).in_site,
         launch=launch_links(app, pagename),
         report_url=report_link(app, pagename),
         book_version=book_version(),
         build_date=format_date(today, format="long", locale=edition.sphinx_language),
         build_date_iso=today.isoformat(),
         vendor=f"{content_root}_static/{vendor_prefix(app)}",
-        pagefind=f"{content_root}{'../' if app.talweg_in_site else ''}pagefind/",
+        pagefind=f"{content_root}{'../' if build_of(app).in_site else ''}pagefind/",
         needs_plotly=uses_plotly(doctree),
         needs_widgets=uses_widgets(app, pagename),
         words=json.dumps({word: _(word) for word in WORDS}, ensure_ascii=False),

@@ -21,7 +21,7 @@ def build_index(site: Path, glob: str) -> None:
 
 def drop_sphinx_search(app: Sphinx) -> None:
     """Leave out Sphinx's own index and search page: it does not segment Chinese queries."""
-    app.builder.search = False
+    vars(app.builder)["search"] = False  # an option of the HTML builders alone
 
 
 def setup(app: Sphinx) -> None:

@@ -20,7 +20,7 @@ from talweg_site.build.api.links import link_editions
 from talweg_site.build.api.run import FOLDER, build_reference
 from talweg_site.build.assets import WHOLE_SITE
 from talweg_site.build.search import build_index
-from talweg_site.editions import EDITIONS
+from talweg_site.editions import EDITIONS, build_of
 
 JUPYTER_BOOK = "from jupyter_book.cli.main import main; main()"  # the package has no __main__
 EDITION_PAGES = f"{{{','.join(EDITIONS)}}}/*.html"
@@ -52,16 +52,16 @@ def missing_pages(root: Path) -> list[str]:
 
 def check_parity(app: Sphinx) -> None:
     """Stop before anything is built when an edition lacks a chapter."""
-    if app.talweg_edition is not None:
+    if build_of(app).edition is not None:
         return
-    if missing := missing_pages(app.talweg_root):
+    if missing := missing_pages(build_of(app).root):
         listing = "".join(f"\n  {path}" for path in missing)
         raise ExtensionError(f"the editions are not complete; missing:{listing}")
 
 
 def build_edition(app: Sphinx, code: str) -> tuple[str, int, str]:
     """Build one edition in a process of its own; return its code, exit status and output."""
-    root: Path = app.talweg_root
+    root = build_of(app).root
     command = [sys.executable, "-c", JUPYTER_BOOK, "build", str(root / "chapters" / code)]
     command += ["--config", str(root / "_config.yml"), "--toc", str(root / "_toc.yml")]
     command += ["-W"] if app.warningiserror or app.keep_going else []  # Sphinx drops the first with the second
@@ -95,36 +95,36 @@ def _link(source: str, target: str) -> None:
 
 def finish_edition(app: Sphinx, exception: Exception | None) -> None:
     """Put the edition in its place in the site; a stand-alone one only gets its search index."""
-    if exception or app.builder.name != "html" or app.talweg_edition is None:
+    if exception or app.builder.name != "html" or build_of(app).edition is None:
         return
     if app.keep_going and app._warncount:  # Jupyter Book would end with status 0 after -W --keep-going
         raise ExtensionError(f"{app._warncount} warnings, treated as errors")
     for page in Path(app.outdir).glob("*.html"):
         if page.stem not in app.env.found_docs:
             page.unlink()  # of a chapter that is no more; Sphinx leaves it
-    if not app.talweg_in_site:
+    if not build_of(app).in_site:
         build_index(Path(app.outdir), "*.html")
         return
-    site = app.talweg_root / "_build" / "html"
-    link_tree(Path(app.outdir), site / app.talweg_edition.code)
+    site = build_of(app).root / "_build" / "html"
+    link_tree(Path(app.outdir), site / build_of(app).code)
     if not os.environ.get(WHOLE_SITE):
-        link_editions(app.talweg_root, [app.talweg_edition.code])
+        link_editions(build_of(app).root, [build_of(app).code])
         build_index(site, EDITION_PAGES)
 
 
 def build_editions(app: Sphinx, exception: Exception | None) -> None:
     """After the landing page: build the reference and the editions, link them, index the editions."""
-    if exception or app.builder.name != "html" or app.talweg_edition is not None:
+    if exception or app.builder.name != "html" or build_of(app).edition is not None:
         return
     with ThreadPoolExecutor(WORKERS) as pool:
-        reference = pool.submit(build_reference, app.talweg_root)
+        reference = pool.submit(build_reference, build_of(app).root)
         results = list(pool.map(lambda code: build_edition(app, code), EDITIONS))
         results.append((FOLDER, *reference.result()))
     for code, status, output in results:
         print(f"── {code} {'─' * 60}\n{output if status else _last_lines(output)}", flush=True)
     if failed := [code for code, status, _ in results if status]:
         raise ExtensionError(f"building failed for: {', '.join(failed)} (messages above)")
-    link_editions(app.talweg_root, list(EDITIONS))
+    link_editions(build_of(app).root, list(EDITIONS))
     build_index(Path(app.outdir), EDITION_PAGES)
 
 

@@ -6,10 +6,12 @@ from sphinx.application import Sphinx
 from sphinx.config import Config
 from sphinx.locale import _
 
+from talweg_site.editions import build_of
+
 
 def translate_captions(app: Sphinx, config: Config) -> None:
     """Replace each caption of the parsed table of contents by the edition's words."""
-    if app.talweg_edition is None:
+    if build_of(app).edition is None:
         return
     for document in config.external_site_map.values():
         for subtree in document.subtrees:

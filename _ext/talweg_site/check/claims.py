@@ -18,8 +18,8 @@ def claims_made(source: str) -> list[str]:
     except SyntaxError:
         return []
     found = [call.args[0] for call in calls if _name(call.func) == "claim" and call.args]
-    literal = [node for node in found if isinstance(node, ast.Constant) and isinstance(node.value, str)]
-    return [node.value for node in sorted(literal, key=lambda node: (node.lineno, node.col_offset))]
+    literal = sorted((node.lineno, node.col_offset, node.value) for node in found if isinstance(node, ast.Constant))
+    return [value for *_, value in literal if isinstance(value, str)]
 
 
 def _name(function: ast.expr) -> str:

@@ -18,7 +18,8 @@ from pathlib import Path
 from typing import Any
 
 import ipywidgets
-from IPython.core.interactiveshell import ExecutionResult, InteractiveShell
+from ipykernel.zmqshell import ZMQInteractiveShell
+from IPython.core.interactiveshell import ExecutionResult
 
 from talweg import i18n
 from talweg_site.check.copies import Copy
@@ -60,7 +61,7 @@ class _Stream:
 class Listener:
     """Follows the cells of a kernel from its first to its last."""
 
-    def __init__(self, shell: InteractiveShell, folder: Path, codes: list[str]) -> None:
+    def __init__(self, shell: ZMQInteractiveShell, folder: Path, codes: list[str]) -> None:
         self.shell, self.folder, self.codes = shell, folder, codes
         self.outputs: list[dict] = []
         self.copy: Copy | None = None  # in a copy: itself
@@ -70,10 +71,12 @@ class Listener:
         self._told: dict[str, Any] = {}  # edition → what its copy told of this cell
         self._spoken: i18n.Edition | None = None  # in a copy: its edition
         self._editions = dict(i18n.EDITIONS)
-        i18n.EDITIONS.update({code: _Asked(edition, self) for code, edition in self._editions.items()})
+        asked: dict[str, Any] = {code: _Asked(edition, self) for code, edition in self._editions.items()}
+        i18n.EDITIONS.update(asked)
         for stream in ("stdout", "stderr"):
             setattr(sys, stream, _Stream(stream, self))
-        for publisher in (shell.display_pub, shell.displayhook):
+        publishers: tuple[Any, ...] = (shell.display_pub, shell.displayhook)  # a kernel's own classes, which take hooks
+        for publisher in publishers:
             publisher.register_hook(self._displayed)
         shell.events.register("pre_run_cell", self._begins)
         shell.events.register("post_run_cell", self._ends)
@@ -121,6 +124,6 @@ class Listener:
         return ipywidgets.Widget.get_manager_state()["state"]
 
 
-def load_ipython_extension(shell: InteractiveShell) -> None:
+def load_ipython_extension(shell: ZMQInteractiveShell) -> None:
     """IPython calls this when the kernel starts."""
     Listener(shell, Path(os.environ[FOLDER]), os.environ[EDITIONS].split())

@@ -83,7 +83,7 @@ def language_problems(code: str, text: str) -> Iterator[str]:
     words = re.findall(r"[^\W\d_]+", own.lower())
     counts = {language: sum(word in frequent for word in words) for language, frequent in FREQUENT.items()}
     if len(words) >= 8 and max(counts.values()) >= 2 and counts[code] < max(counts.values()):
-        other = max(counts, key=counts.get)
+        other = max(counts, key=lambda language: counts[language])
         yield f"reads like {other!r}, not {code!r}: {text[:60]!r}"
     elif re.search(r"[Ѐ-ӿ]{3,}|[\u4e00-\u9fff]{2,}", own) and len(words) >= 8:
         yield f"foreign script outside brackets: {text[:60]!r}"

@@ -68,14 +68,14 @@ class PrintCells(SphinxPostTransform):
         for page in self.document.findall(addnodes.start_of_file):
             for child in page.children:  # Sphinx leaves them with the parent they had
                 child.parent = page
-        for cell in list(self.document.findall(_is_cell)):
+        for cell in latex_nodes.elements(self.document, _is_cell):
             self._hide(cell)
-            for bundle in list(cell.findall(_is_bundle)):
+            for bundle in latex_nodes.elements(cell, _is_bundle):
                 self._print(cell, bundle)
             self._clean(cell)
 
     @staticmethod
-    def _hide(cell: nodes.container) -> None:
+    def _hide(cell: nodes.Element) -> None:
         mode = cell.get("hide_mode", "")
         for part in list(cell.children):
             kind = part.get("nb_element", "") if isinstance(part, nodes.Element) else ""
@@ -84,8 +84,8 @@ class PrintCells(SphinxPostTransform):
             ):
                 cell.remove(part)
 
-    def _print(self, cell: nodes.container, bundle: nodes.container) -> None:
-        kinds = {child["mime_type"]: child for child in bundle.children}
+    def _print(self, cell: nodes.Element, bundle: nodes.Element) -> None:
+        kinds = {child["mime_type"]: child for child in bundle.children if isinstance(child, nodes.Element)}
         if VIEW not in kinds and (PLOTLY not in kinds or "image/png" in kinds):
             return
         state = self._state(kinds[VIEW]) if VIEW in kinds else {}
@@ -100,20 +100,21 @@ class PrintCells(SphinxPostTransform):
         self._drop_call(cell)
 
     @staticmethod
-    def _drop_call(cell: nodes.container) -> None:
+    def _drop_call(cell: nodes.Element) -> None:
         """Remove the one line that calls a widget; a longer cell has something to read and stays."""
         source = cell.children[0]
+        assert isinstance(source, nodes.Element)
         if source.get("nb_element") == "cell_code_source" and len(source.astext().split("\n")) == 1:
             cell.remove(source)
 
-    def _state(self, view: nodes.container) -> dict[str, Any]:
+    def _state(self, view: nodes.Element) -> dict[str, Any]:
         match = re.search(r"[0-9a-f]{32}", view.children[0].astext())
         if match is None:
             raise ExtensionError(f"a widget view without a model id in {latex_nodes.docname_of(view)}")
         path = Path(self.env.doc2path(latex_nodes.docname_of(view)))
         return widget_state(read_notebook(path), match[0])
 
-    def _photograph(self, cell: nodes.container, figure: nodes.figure) -> latex_nodes.photograph:
+    def _photograph(self, cell: nodes.Element, figure: nodes.figure) -> latex_nodes.photograph:
         name = figure["ids"][0]
         path = Path(self.config.talweg_photographs) / f"{latex_nodes.docname_of(figure)}.{name}.png"
         if not path.exists():
@@ -121,7 +122,7 @@ class PrintCells(SphinxPostTransform):
         return latex_nodes.photograph(file=str(path), alt=alternative_text(cell.get("cell_metadata") or {}))
 
     @staticmethod
-    def _clean(cell: nodes.container) -> None:
+    def _clean(cell: nodes.Element) -> None:
         """Remove what has become empty."""
         for part in list(cell.children):
             if isinstance(part, nodes.container) and not part.children:
@@ -130,11 +131,11 @@ class PrintCells(SphinxPostTransform):
             cell.parent.remove(cell)
 
 
-def _is_cell(node: nodes.Node) -> bool:
+def _is_cell(node: nodes.Element) -> bool:
     return isinstance(node, nodes.container) and node.get("nb_element") == "cell_code"
 
 
-def _is_bundle(node: nodes.Node) -> bool:
+def _is_bundle(node: nodes.Element) -> bool:
     return isinstance(node, nodes.container) and node.get("nb_element") == "mime_bundle"
 
 

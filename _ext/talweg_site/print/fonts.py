@@ -119,16 +119,16 @@ def _rename(font: TTFont, name: str) -> None:
     """Give each cut a name of its own: a PDF lists fonts by it."""
     for record in font["name"].names:
         if record.nameID in (1, 4, 16):
-            record.string = f"Talweg {name.replace('-', ' ')}"
+            record.string = f"Talweg {name.replace('-', ' ')}".encode(record.getEncoding())
         elif record.nameID in (3, 6):
-            record.string = f"Talweg{name}"
+            record.string = f"Talweg{name}".encode(record.getEncoding())
     font["name"].names = [record for record in font["name"].names if record.nameID != 25]
 
 
 @cache
 def characters(path: Path) -> frozenset[int]:
     """The code points that a font file draws."""
-    return frozenset(TTFont(path, lazy=True).getBestCmap())
+    return frozenset(TTFont(path, lazy=True).getBestCmap() or ())
 
 
 @cache

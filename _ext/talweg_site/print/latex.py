@@ -9,7 +9,7 @@ from sphinx.application import Sphinx
 from sphinx.config import Config
 
 from talweg_site.address import read_address
-from talweg_site.editions import BOOK_TITLES
+from talweg_site.editions import BOOK_TITLES, build_of
 from talweg_site.print.cells import PrintCells
 from talweg_site.print.images import PrintSvg
 from talweg_site.print.names import LATEX, names, names_package
@@ -79,7 +79,7 @@ def elements(code: str, fonts: Path) -> dict[str, str]:
 
 def configure(app: Sphinx, config: Config) -> None:
     """Set Sphinx's options for print, after all other extensions have set theirs."""
-    code = app.talweg_edition.code
+    code = build_of(app).code
     config.latex_engine = "xelatex"
     config.latex_documents = [(config.root_doc, "talweg.tex", TITLE, TITLE, "manual", False)]
     config.latex_docclass = {"manual": "book"}
@@ -97,13 +97,13 @@ def write_names(app: Sphinx, exception: Exception | None) -> None:
     """Put the edition's words beside the TeX file."""
     if exception is None:
         path = Path(app.outdir, "talwegnames.sty")
-        words = names_package(app.talweg_edition.code, read_address(app.talweg_root).site)
+        words = names_package(build_of(app).code, read_address(build_of(app).root).site)
         path.write_text(words, encoding="utf-8")
 
 
 def setup(app: Sphinx) -> None:
     """Nothing but in a print build of an edition."""
-    if FONTS not in os.environ or app.talweg_edition is None:
+    if FONTS not in os.environ or build_of(app).edition is None:
         return
     app.add_config_value("talweg_photographs", os.environ.get(PHOTOGRAPHS, ""), "", str)
     for transform in (PrintCells, PrintProofs, PrintReferences, CollectSolutions, ArrangeBook, PrintSvg):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from docutils import nodes
 
 
@@ -43,6 +45,11 @@ class reference_list(nodes.General, nodes.Element):
 
 class reference_entry(nodes.General, nodes.Element):
     """One entry; `docname` and `ids` make its label."""
+
+
+def elements(root: nodes.Node, wanted: Callable[[nodes.Element], bool]) -> list[nodes.Element]:
+    """The elements at and under `root` that are `wanted`; a list, so that the tree may change meanwhile."""
+    return [node for node in root.findall(nodes.Element) if wanted(node)]
 
 
 def docname_of(node: nodes.Node) -> str:

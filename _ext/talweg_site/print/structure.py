@@ -21,7 +21,7 @@ _SUMMARY = re.compile(r"<summary[^>]*>(.*?)</summary>", re.IGNORECASE | re.DOTAL
 
 def folded(parent: nodes.Element) -> Iterator[tuple[int, int, str, str]]:
     """First and last index, attributes and summary of each `<details>` among the children of `parent`."""
-    start, opening = None, None
+    start, opening, title = None, "", ""
     for index, child in enumerate(parent.children):
         if not isinstance(child, nodes.raw) or "html" not in child.get("format", ""):
             continue
@@ -44,10 +44,10 @@ class CollectSolutions(SphinxPostTransform):
     def run(self, **kwargs: Any) -> None:
         """Leave the solutions, by chapter, in the attribute `talweg_solutions` of the document."""
         found: dict[str, list[nodes.Node]] = {}
-        for parent in list(self.document.findall(lambda node: isinstance(node, nodes.Element))):
+        for parent in list(self.document.findall(nodes.Element)):
             here: list[nodes.Node] = []
             for first, last, attributes, title in reversed(list(folded(parent))):
-                inside = parent.children[first + 1 : last]
+                inside = list(parent.children[first + 1 : last])
                 if "solution" in attributes:
                     exercise = _section_of(parent)
                     docname = latex_nodes.docname_of(parent)
@@ -64,12 +64,16 @@ class CollectSolutions(SphinxPostTransform):
         return latex_nodes.pointer(kind=kind, docname=docname, id=exercise["ids"][0])
 
     def _solution(self, docname: str, exercise: nodes.section, inside: list[nodes.Node]) -> nodes.section:
-        heading = exercise.next_node(nodes.title).deepcopy()
-        section = nodes.section("", heading, docname=docname)
+        section = nodes.section("", _heading(exercise), docname=docname)
         section += latex_nodes.label(docname=docname, id=exercise["ids"][0])
         section += inside
         section += self._pointer("exercise", docname, exercise)
         return section
+
+
+def _heading(node: nodes.Element) -> nodes.title:
+    """A copy of the first title in `node`."""
+    return next(iter(node.findall(nodes.title))).deepcopy()
 
 
 def _section_of(node: nodes.Element) -> nodes.section:
@@ -115,8 +119,7 @@ class ArrangeBook(SphinxPostTransform):
         chapter = nodes.section("", nodes.title("", title), docname=SOLUTIONS, ids=["solutions"])
         for page in pages:
             if page["docname"] in found:
-                heading = page.next_node(nodes.title).deepcopy()
-                section = nodes.section("", heading, *found[page["docname"]], docname=page["docname"])
+                section = nodes.section("", _heading(page), *found[page["docname"]], docname=page["docname"])
                 chapter += addnodes.start_of_file("", section, docname=page["docname"], inner=True)
         return [addnodes.start_of_file("", chapter, docname=SOLUTIONS, numbered=False)]
 
@@ -131,17 +134,18 @@ class PrintProofs(SphinxPostTransform):
         """Replace sphinx-proof's nodes by ours."""
         words = names(self.config.talweg_edition_code)["proof"]
         kinds = (*NODE_TYPES.values(), unenumerable_node, proof_node)
-        for node in list(self.document.findall(lambda node: isinstance(node, kinds))):
+        for node in latex_nodes.elements(self.document, lambda node: isinstance(node, kinds)):
             kind = "proof" if isinstance(node, proof_node) else node.get("realtype", "theorem")
             heading = " ".join(filter(None, (words[kind], self._number(node))))
             title = next((child for child in node.children if isinstance(child, nodes.title)), nodes.title())
             inside = self._inside(node)
             if isinstance(node, proof_node):
                 _drop_prefix(inside[0], "Proof. ")  # sphinx-proof writes it into the text, in English
-            if not isinstance(inside[0], nodes.paragraph):
-                inside.insert(0, nodes.paragraph())
-            inside[0].insert(0, latex_nodes.proof_heading("", nodes.Text(heading), *title.children, nodes.Text(".")))
-            node.replace_self(latex_nodes.proof("", *inside, ids=node["ids"]))
+            first, rest = (
+                (inside[0], inside[1:]) if isinstance(inside[0], nodes.paragraph) else (nodes.paragraph(), inside)
+            )
+            first.insert(0, latex_nodes.proof_heading("", nodes.Text(heading), *title.children, nodes.Text(".")))
+            node.replace_self(latex_nodes.proof("", first, *rest, ids=node["ids"]))
 
     @staticmethod
     def _inside(node: nodes.Element) -> list[nodes.Node]:

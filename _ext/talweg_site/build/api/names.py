@@ -111,7 +111,8 @@ class Names(ast.NodeVisitor):
     def visit_Attribute(self, node: ast.Attribute) -> None:
         """The last name of a dotted one: it ends where the expression does."""
         self.visit(node.value)
-        self._use(node.end_lineno, node.end_col_offset - len(node.attr.encode()), node.attr, self.refer(node))
+        line, end = node.end_lineno or 0, node.end_col_offset or 0  # ast.parse sets both
+        self._use(line, end - len(node.attr.encode()), node.attr, self.refer(node))
 
     def visit_FunctionDef(self, node: ast.FunctionDef) -> None:
         """Inside a function its parameters hide what they are named after."""

@@ -9,14 +9,16 @@ import inspect
 import json
 import re
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from sphinx.application import Sphinx
+from sphinx.domains.python import PythonDomain
 
 from talweg_site.address import read_address
 from talweg_site.build import theme
 from talweg_site.build.api import face
 from talweg_site.build.page import book_version, build_date
+from talweg_site.build.search import drop_sphinx_search
 from talweg_site.editions import EDITIONS, find_root
 
 NAMES = "names.json"
@@ -125,14 +127,14 @@ def use_template(app: Sphinx, pagename: str, templatename: str, context: dict[st
 def begin(app: Sphinx) -> None:
     """Write the pages; the reference has no search of its own."""
     write_sources(Path(app.srcdir))
-    app.builder.search = False
+    drop_sphinx_search(app)
 
 
 def write_names(app: Sphinx, exception: Exception | None) -> None:
     """Write names.json: the documented name of each public one, where it leads, and the class of what calls return."""
     if exception:
         return
-    documented = app.env.get_domain("py").objects
+    documented = cast(PythonDomain, app.env.get_domain("py")).objects
     aliases = {alias: name for alias, name in face.aliases().items() if name in documented}
     links = {name: f"{documented[name].docname}.html#{documented[name].node_id}" for name in set(aliases.values())}
     names = {"aliases": aliases, "links": links, "results": face.results()}
