@@ -29,8 +29,10 @@ The library
 ``talweg`` is the library that the book's chapters import. Each name here leads to its highlighted source; names in the
 chapters' cells lead here. In a chapter, ``import talweg`` is enough: its modules are imported when they are first used.
 
+"""
+TREE = """
 .. toctree::
-   :maxdepth: 1
+   :hidden:
 
 """
 _properties: dict[str, list[str]] = {}  # their docstrings, on the way past napoleon
@@ -40,8 +42,9 @@ SPAN = re.compile(r"(``.+?``|:[\w:]+:`[^`]+`|`[^`]+`)")
 def write_sources(folder: Path) -> None:
     """Write index.rst and a page for each public module into `folder`; files that would not change are left alone."""
     folder.mkdir(parents=True, exist_ok=True)
-    pages = {module.__name__: _page(module.__name__) for module in face.modules()}
-    pages["index"] = INDEX + "".join(f"   {name}\n" for name in pages)
+    summaries = {module.__name__: (inspect.getdoc(module) or "").partition("\n")[0] for module in face.modules()}
+    pages = {name: _page(name) for name in summaries}
+    pages["index"] = _index(summaries)
     for path in folder.glob("*.rst"):
         if path.stem not in pages:
             path.unlink()
@@ -49,6 +52,12 @@ def write_sources(folder: Path) -> None:
         path = folder / f"{name}.rst"
         if not path.exists() or path.read_text(encoding="utf-8") != text:
             path.write_text(text, encoding="utf-8")
+
+
+def _index(summaries: dict[str, str]) -> str:
+    """What each module is for; beside the pages, modules go by their names within the library."""
+    listing = "".join(f":doc:`{name}`\n   {_plain(summary)}\n\n" for name, summary in summaries.items())
+    return INDEX + listing + TREE + "".join(f"   {name.removeprefix('talweg.')} <{name}>\n" for name in summaries)
 
 
 def _page(module: str) -> str:
@@ -96,12 +105,17 @@ def plain_docstring(app: Sphinx, what: str, name: str, value: Any, options: Any,
     for number, line in enumerate(lines):
         code = line.lstrip().startswith(">>>") or (code and bool(line.strip()))
         if not code and not re.fullmatch(r"\s*-{3,}\s*", line):
-            parts = SPAN.split(line)
-            parts[::2] = [re.sub(r"([\\*|`]|_(?!\w)|(?<!http)(?<!https):(?=//))", r"\\\1", text) for text in parts[::2]]
-            parts[1::2] = [f"`{text}`" if re.fullmatch(r"`[^`]+`", text) else text for text in parts[1::2]]
-            lines[number] = "".join(parts)
+            lines[number] = _plain(line)
     if what == "property":
         _properties[name] = list(lines)
+
+
+def _plain(line: str) -> str:
+    """A line of plain text as reStructuredText."""
+    parts = SPAN.split(line)
+    parts[::2] = [re.sub(r"([\\*|`]|_(?!\w)|(?<!http)(?<!https):(?=//))", r"\\\1", text) for text in parts[::2]]
+    parts[1::2] = [f"`{text}`" if re.fullmatch(r"`[^`]+`", text) else text for text in parts[1::2]]
+    return "".join(parts)
 
 
 def properties_as_written(app: Sphinx, what: str, name: str, value: Any, options: Any, lines: list[str]) -> None:
