@@ -252,7 +252,7 @@ class Rule(Method):
         else:
             parts = ([None if tensor is None else [tensor] for tensor in row] for row in zip(*columns, strict=True))
         for part in parts:
-            copies = [[None] if column is None else [tensor.float() for tensor in column] for column in part]
+            copies: list[list] = [[None] if column is None else [one.float() for one in column] for column in part]
             changed = self._run(copies, arguments)
             for column, copy in zip(part, copies, strict=True):
                 if column is not None and column is not part[1]:  # the gradient has not changed
