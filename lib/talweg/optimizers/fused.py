@@ -177,4 +177,5 @@ def adam_direction(g: Tensors, m: Tensors | None, v: Tensors, **hyperparameters)
 
 
 def _steps(theta: Tensors, t: float) -> list[torch.Tensor]:
-    return [torch.full((), float(t), device=theta.list[0].device)] * len(theta.list)
+    # `scalar_tensor` takes 2 µs where `full` and `tensor` take 8 and more.
+    return [torch.scalar_tensor(float(t), device=theta.list[0].device)] * len(theta.list)
