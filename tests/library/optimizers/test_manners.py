@@ -100,7 +100,7 @@ def test_a_parameter_without_gradient_is_skipped_and_ages_alone(make):
 
 
 @every_method
-@pytest.mark.parametrize("dtype, tolerance", [(torch.float32, 1e-5), (torch.bfloat16, 0.15), (torch.float16, 0.01)])
+@pytest.mark.parametrize("dtype, tolerance", [(torch.float32, 1e-5), (torch.bfloat16, 0.15), (torch.float16, 0.02)])
 def test_lower_precision_follows_float64(make, dtype, tolerance):
     """From the same rounded start and gradients, relative to the way gone; the state has the parameter's precision.
 

@@ -7,7 +7,8 @@ float16, bfloat16: a step is computed in float32 and θ is rounded once, by at m
 average carry it on, by less than a factor of two. State in bfloat16 is rounded once a step too: after T steps an
 average is off by at most T u of its largest value, and a step, a quotient of averages and roots of them, by a small
 multiple of T u of the largest step. State of float16 is float32.
-float32, float64: each operation rounds, and there are about a dozen; Muon's iteration multiplies by up to 3.4⁵.
+float32, float64: each operation rounds, and there are about a dozen; Muon's iteration multiplies by up to 3.4⁵, of which
+well-conditioned gradients leave less than a hundred.
 
 For a quotient to be that well-conditioned nothing may cancel: gradients and weights of an entry have one sign.
 """
@@ -163,10 +164,14 @@ def assert_follows(name, kind, theta, gradients, groups, steps):
             rounding[i] += new.abs()
             exact[i] = new
     for p, x, sizes, way in zip(theta, exact, rounding, path, strict=True):
-        operations = (100 if name == "Muon" else 16) if dtype in (torch.float32, torch.float64) else 4
-        ours, bound = p.detach().double().cpu(), UNIT[dtype] * (2 * sizes + operations * steps * way)
-        if dtype is torch.float16:  # no state is rounded; the step has float32's error
+        operations = 100 if name == "Muon" else 16
+        if dtype in (torch.float32, torch.float64):
+            bound = UNIT[dtype] * operations * (sizes + steps * way)
+        elif dtype is torch.bfloat16:
+            bound = UNIT[dtype] * (2 * sizes + 4 * steps * way)
+        else:  # no state is rounded; the step has float32's error
             bound = UNIT[dtype] * 2 * sizes + UNIT[torch.float32] * 100 * steps * way
+        ours = p.detach().double().cpu()
         assert ours.shape == x.shape and ours.isfinite().all()
         assert ((ours - x).abs() <= bound).all(), ((ours - x).abs() / bound).max()
 
