@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import inspect
 import json
 import re
 from functools import cache
@@ -11,6 +12,7 @@ from pathlib import Path
 import pytest
 from bs4 import BeautifulSoup
 
+from talweg import optimizers
 from talweg_site.build.api import links, pages
 from talweg_site.build.api.names import Names
 
@@ -113,6 +115,14 @@ def test_an_indented_formula_is_a_block_and_sections_of_numpydoc_stay():
     assert docstring("The rule:\n    c = m\nwith m.") == "The rule:\n\n    c = m\n\nwith m."
     section = "Line.\n\nParameters\n----------\nf : Objective\n    The loss."
     assert docstring(section) == section
+
+
+def test_an_attribute_shows_its_own_docstring_not_that_of_its_values_class():
+    """Each hyperparameter of each rule had the first line of the class `Hyperparameter` under it."""
+    declared = inspect.getattr_static(optimizers.SGD, "lr")
+    for lines, shown in (([*inspect.getdoc(type(declared)).split("\n"), ""], []), (["The rate."], ["The rate."])):
+        pages.plain_docstring(None, "attribute", "SGD.lr", declared, None, lines)
+        assert lines == shown
 
 
 @cache

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
-import torch
-from torch import Tensor, nn
+from torch import nn
 from torch.nn.modules.batchnorm import _NormBase  # batch and instance normalization
 
 from talweg.normalization import BatchNorm, Normalization
 
-__all__ = ["batch_norms", "is_batch_norm", "is_norm", "running_statistics_kept"]
+__all__ = ["batch_norms", "is_batch_norm", "is_norm"]
 
 
 def is_norm(module: nn.Module) -> bool:
@@ -28,29 +25,3 @@ def is_batch_norm(module: nn.Module) -> bool:
 def batch_norms(model: nn.Module) -> list[Any]:
     """The layers of a model, itself included, that may keep running statistics."""
     return [module for module in model.modules() if is_batch_norm(module)]
-
-
-@contextmanager
-def running_statistics_kept(model: nn.Module | None = None) -> Iterator[None]:
-    """Inside, running statistics come out as they went in: those of `model`, or of whatever modules are called."""
-    kept: dict[nn.Module, dict[str, Tensor]] = {}
-
-    def keep(module: nn.Module, _inputs: Any = None) -> None:
-        for norm in batch_norms(module):
-            if norm not in kept:
-                kept[norm] = {name: buffer.clone() for name, buffer in norm.named_buffers(recurse=False)}
-
-    handle = None
-    if model is None:
-        handle = nn.modules.module.register_module_forward_pre_hook(keep)
-    else:
-        keep(model)
-    try:
-        yield
-    finally:
-        if handle is not None:
-            handle.remove()
-        with torch.no_grad():
-            for norm, buffers in kept.items():
-                for name, value in buffers.items():
-                    getattr(norm, name).copy_(value)

@@ -75,6 +75,8 @@ class Adafactor(Rule):
     elementwise = False
 
     def update(self, theta, g, R, C, V, *, t, lr, decay, eps, clip, weight_decay, relative_step, scale_parameter, **_):
+        if not theta.numel():
+            return  # an empty tensor has no mean
         eps1, eps2 = eps
         rho = min(lr, t**-0.5) if relative_step else lr
         step = rho * max(eps2, _rms(theta)) if scale_parameter else rho
@@ -93,7 +95,7 @@ class Adafactor(Rule):
 
     def start(self, name, theta, factored, **_):
         if factored and theta.ndim > 1:
-            rows, columns = len(theta), theta[0].numel()
+            rows, columns = theta.flatten(1).shape
             shape = {"R": (rows, 1), "C": (1, columns)}.get(name)
             return theta.new_zeros(shape) if shape else None
         return super().start(name, theta) if name == "V" else None

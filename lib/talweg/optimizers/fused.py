@@ -136,15 +136,15 @@ def schedule_free_adamw(rule, y, g, z, v, *, t, betas, eps, weight_decay, **othe
     return _advance(rule, y, d, z, t=t, beta=betas[0], **others)
 
 
-def _advance(rule: ScheduleFree, y: Tensors, d: Tensors, z: Tensors, *, beta: float, **others):
+def _advance(rule: ScheduleFree, y: Tensors, d: Tensors, z: Tensors, *, beta: float, beta_of_y: float, **others):
     """`ScheduleFree.advance` in two passes over memory instead of three, both by SGD's kernel."""
     gamma, c, sums = rule.weights(**others)
-    if c > 0.5 or gamma == 0:
-        return rule.advance(y, d, z, beta=beta, **others)
+    if c > 0.5 or gamma == 0 or beta != beta_of_y:
+        return rule.advance(y, d, z, beta=beta, beta_of_y=beta_of_y, **others)
     sgd_kernel(y, d, z, lr=-c / (1 - c), momentum=1.0, dampening=1 + gamma)  # z ← z - γ d;  y ← y + c / (1 - c) z
     step = gamma * (1 - beta) * (1 - c)
     sgd_kernel(y, d, lr=step, weight_decay=c / step)  # y ← (1 - c) y - step d
-    return sums
+    return dict(sums, beta_of_y=beta)
 
 
 def sgd_kernel(theta: Tensors, g: Tensors, m: Tensors | None = None, *, first: bool = False, **hyperparameters) -> None:
@@ -177,4 +177,5 @@ def adam_direction(g: Tensors, m: Tensors | None, v: Tensors, **hyperparameters)
 
 
 def _steps(theta: Tensors, t: float) -> list[torch.Tensor]:
-    return [torch.full((), float(t), device=theta.list[0].device)] * len(theta.list)
+    # `scalar_tensor` takes 2 µs where `full` and `tensor` take 8 and more.
+    return [torch.scalar_tensor(float(t), device=theta.list[0].device)] * len(theta.list)

@@ -102,6 +102,8 @@ class Muon(Rule):
         for parameter, matrix in zip(theta.list, n.list, strict=True):
             matrix = matrix.flatten(1)
             rows, columns = matrix.shape
+            if not columns:
+                continue
             s = max(1, rows / columns) ** 0.5 if scale == "original" else 0.2 * max(rows, columns) ** 0.5
             parameter.add_(newton_schulz(matrix, iterations).view_as(parameter), alpha=-lr * s)
 

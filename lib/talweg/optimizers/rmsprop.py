@@ -11,10 +11,12 @@ class RMSprop(Rule):
     """The gradient over the root of a moving average of its square (Tieleman & Hinton 2012, lecture 6.5).
 
     g ← g + λ θ;   v ← α v + (1 - α) g²;   u = g / (√v + ε);   θ ← θ - η u
-    centred (Graves 2013, arXiv:1308.0850):   a ← α a + (1 - α) g;   √(v - a²) in place of √v
+    centred (Graves 2013, arXiv:1308.0850):   v ← α v + α (1 - α) (g - a)²;   a ← α a + (1 - α) g
     with momentum:   m ← μ m + u;   θ ← θ - η m
 
-    v begins at 0 and is not corrected for it, so that the first steps are larger by 1 / √(1 - α).
+    The centred v is the average of g² less a². Graves and torch take that difference; where g hardly changes it is
+    rounding, often negative, and its root NaN. v begins at 0 and is not corrected for it, so that the first steps are
+    larger by 1 / √(1 - α).
     The state is v; a if centred; m if μ > 0.
 
     Parameters
@@ -63,12 +65,13 @@ class RMSprop(Rule):
 
     def update(self, theta, g, v, a, m, *, lr, alpha, eps, weight_decay, momentum, centered, **_):
         g = coupled(g, theta, weight_decay)
-        v.mul_(alpha).addcmul_(g, g, value=1 - alpha)
         if centered:
+            residual = g.sub(a)
+            v.mul_(alpha).addcmul_(residual, residual, value=alpha * (1 - alpha))
             a.lerp_(g, 1 - alpha)
-            root = v.addcmul(a, a, value=-1).sqrt_().add_(eps)
         else:
-            root = v.sqrt().add_(eps)
+            v.mul_(alpha).addcmul_(g, g, value=1 - alpha)
+        root = v.sqrt().add_(eps)
         if momentum:
             m.mul_(momentum).addcdiv_(g, root)
             theta.add_(m, alpha=-lr)

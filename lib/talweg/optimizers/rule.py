@@ -16,6 +16,7 @@ from talweg.optimizers.method import Method
 from talweg.optimizers.tensors import Tensors, pieces
 
 FUSED_DEVICES = ("cpu", "cuda")
+HALF = (torch.float16, torch.bfloat16)
 
 
 class Rule(Method):
@@ -33,6 +34,10 @@ class Rule(Method):
 
     On some devices `fused` stands in for `update`: see `talweg.optimizers.fused`. Parameters without a gradient are
     skipped.
+
+    The step of parameters in half precision is computed in float32 and then rounded, once. Their state has their own
+    dtype if that is bfloat16, as in torch: averages with β = 0.999 then rise slowly and never fall, since 0.999 v rounds
+    to v. The state of float16 is float32: squares of gradients leave the range of float16.
 
     Parameters
     ----------
@@ -205,7 +210,8 @@ class Rule(Method):
             t = states[0]["t"] + 1
         else:
             columns += [none] * len(self.buffers)
-        changed = self._run(columns, {**hyper, "t": t, **numbers})
+        run = self._run_half if parameters[0].dtype in HALF else self._run
+        changed = run(columns, {**hyper, "t": t, **numbers})
         if needed:
             for state in states:
                 state["t"] = t
@@ -234,6 +240,25 @@ class Rule(Method):
                 break
         return changed
 
+    def _run_half(self, columns: list[list], arguments: dict[str, Any]) -> dict[str, float] | None:
+        """`_run` on copies in float32, of a few megabytes at a time, which are then rounded back.
+
+        In half precision each operation would lose digits, ε = 1e-8 is 0 in float16, and torch's fused SGD leaves most
+        of a tensor on a CPU as it is (pytorch/pytorch#191763).
+        """
+        changed = None
+        if self.foreach:
+            parts = pieces([None if column[0] is None else column for column in columns], split=self.elementwise)
+        else:
+            parts = ([None if tensor is None else [tensor] for tensor in row] for row in zip(*columns, strict=True))
+        for part in parts:
+            copies: list[list] = [[None] if column is None else [one.float() for one in column] for column in part]
+            changed = self._run(copies, arguments)
+            for column, copy in zip(part, copies, strict=True):
+                if column is not None and column is not part[1]:  # the gradient has not changed
+                    Tensors(column).copy_(Tensors(copy))
+        return changed
+
     def _state_of(self, parameter: Tensor, hyper: dict[str, Any], needed: tuple[str, ...]) -> dict[str, Any]:
         state = self.state[parameter]
         if not state:
@@ -243,8 +268,19 @@ class Rule(Method):
             if name not in state:
                 value = self.start(name, parameter, **hyper)
                 if value is not None:
-                    state[name] = value
+                    state[name] = value.float() if value.dtype is torch.float16 else value
         return state
+
+    def _load(self, state_dict: dict[str, Any]) -> None:
+        super()._load(state_dict)
+        # torch has cast the state to the parameter's dtype, and so has lost squares if that is float16.
+        saved = [key for group in state_dict["param_groups"] for key in group["params"]]
+        loaded = [parameter for group in self.param_groups for parameter in group["params"]]
+        for key, parameter in zip(saved, loaded, strict=True):
+            if parameter.dtype is torch.float16:
+                for name, value in state_dict["state"].get(key, {}).items():
+                    if isinstance(value, Tensor):
+                        self.state[parameter][name] = value.to(parameter.device, torch.float32, copy=True)
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         super().__setstate__(state)

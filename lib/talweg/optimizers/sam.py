@@ -8,8 +8,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from talweg.models.norms import running_statistics_kept
+from talweg.models.buffers import buffers_kept
 from talweg.optimizers.method import Method
+from talweg.optimizers.rule import HALF
 from talweg.optimizers.sgd import SGD
 
 
@@ -20,8 +21,9 @@ class SAM(Method):
     adaptive (ASAM, arXiv:2102.11600):   ê = ρ θ² ⊙ g / ‖θ ⊙ g‖
 
     The norm is over all parameters. `step` needs a closure that clears the gradients, computes the loss, calls backward
-    and returns the loss; it is called twice, at θ and at θ + ê. Running statistics (batch normalization) see the first
-    pass only. The state is that of `base`, and during a step also a copy of the parameters.
+    and returns the loss; it is called twice, at θ and at θ + ê. The model's buffers (running statistics, the vectors of
+    spectral normalization) see the first pass only. The state is that of `base`, and during a step also a copy of the
+    parameters.
 
     Parameters
     ----------
@@ -105,7 +107,7 @@ class SAM(Method):
             try:
                 for parameter, move in zip(parameters, moves, strict=True):
                     parameter.add_(move)
-                with torch.enable_grad(), running_statistics_kept():
+                with torch.enable_grad(), buffers_kept():
                     closure()
             finally:
                 for parameter, value in zip(parameters, before, strict=True):
@@ -127,6 +129,8 @@ class SAM(Method):
                     continue
                 if g.layout is not torch.strided:
                     raise RuntimeError("SAM: sparse gradients are not supported; use dense ones.")
+                if g.dtype in HALF:
+                    g = g.float()  # norm and products leave the range of float16
                 parameters.append(parameter)
                 scales.append(parameter.abs() if group["adaptive"] else None)
                 gradients.append(g if scales[-1] is None else scales[-1] * g)

@@ -19,21 +19,23 @@ class ScheduleFree(Rule):
 
     d is the method's direction at y, γ = η min(1, t / warmup_steps), β in (0, 1). While training the parameters hold
     y, where the gradient belongs. The answer is x: `eval()` puts it into the parameters, `train()` takes it out
-    again; `step` in between is an error. x is not stored: it is y + (1 - 1/β)(z - y).
+    again; `step` in between is an error. x is not stored: it is y + (1 - 1/β)(z - y), with the β that y was made with.
+    That β is kept: one that changes in training (OneCycleLR and CyclicLR move it) counts from the next y on.
 
     Batch normalization: its running statistics belong to y. Re-estimate them at x (`optimizer.eval()`, then
     `torch.optim.swa_utils.update_bn(batches, model)`) before evaluating; `training.train` does.
     """
 
-    numbers = dict(weight_sum=0.0, lr_max=0.0)
+    numbers = dict(weight_sum=0.0, lr_max=0.0, beta_of_y=1.0)  # at first y = x = z, with any β
     needs_own_pass = True
 
-    def advance(self, y, d, z, *, beta, **others):
-        """One step along d, given y and z; returns the new sums."""
+    def advance(self, y, d, z, *, beta, beta_of_y, **others):
+        """One step along d, given y and z; returns the new numbers."""
         gamma, c, sums = self.weights(**others)
-        y.lerp_(z, c).add_(d, alpha=gamma * (beta * (1 - c) - 1))  # (1 - β) z + β x, with the new z and x
+        share = c + (1 - c) * (1 - beta / beta_of_y)  # of z in the new y; c while β is constant
+        y.lerp_(z, share).add_(d, alpha=gamma * (beta * (1 - c) - 1))  # (1 - β) z + β x, with the new z and x
         z.add_(d, alpha=-gamma)
-        return sums
+        return dict(sums, beta_of_y=beta)
 
     def weights(self, *, t, weight_sum, lr_max, lr, warmup_steps, r, weight_lr_power):
         """γ, c and the new sums."""
@@ -44,7 +46,7 @@ class ScheduleFree(Rule):
         return gamma, weight / weight_sum if weight_sum else 0.0, dict(weight_sum=weight_sum, lr_max=lr_max)
 
     def beta(self, group: dict) -> float:
-        """β of a group."""
+        """β of a group, for its next y."""
         raise NotImplementedError
 
     def start(self, name, theta, **_):
@@ -77,16 +79,30 @@ class ScheduleFree(Rule):
             if group["averaged"] == averaged:
                 continue
             group["averaged"] = averaged
-            beta = self.beta(group)
             for parameter in group["params"]:
-                if "z" in self.state.get(parameter, {}):
-                    parameter.lerp_(self.state[parameter]["z"], 1 - 1 / beta if averaged else 1 - beta)
+                state = self.state.get(parameter, {})
+                if "z" in state:
+                    z, beta = state["z"], state["beta_of_y"]
+                    moved = parameter.to(z.dtype).lerp_(z, 1 - 1 / beta if averaged else 1 - beta)
+                    parameter.copy_(moved)  # which is the parameter itself, unless it is float16
 
     def step(self, closure: Callable[[], Tensor] | None = None) -> Tensor | None:
-        """One update; RuntimeError between `eval()` and `train()`."""
-        if any(group["averaged"] for group in self.param_groups):
-            raise RuntimeError(f"{type(self).__name__}: call train() before step(); the parameters hold the average.")
+        """One update; RuntimeError between `eval()` and `train()`, ValueError if β has left (0, 1)."""
+        for group in self.param_groups:
+            if group["averaged"]:
+                raise RuntimeError(
+                    f"{type(self).__name__}: call train() before step(); the parameters hold the average."
+                )
+            if not 0 < self.beta(group) < 1:
+                raise ValueError(f"{type(self).__name__}: β must lie in (0, 1); got {self.beta(group)!r}.")
         return super().step(closure)
+
+    def __setstate__(self, state):
+        super().__setstate__(state)
+        for group in self.param_groups:  # written before β was kept
+            for parameter in group["params"]:
+                if kept := self.state.get(parameter):
+                    kept.setdefault("beta_of_y", self.beta(group))
 
 
 class ScheduleFreeSGD(ScheduleFree):
@@ -95,7 +111,7 @@ class ScheduleFreeSGD(ScheduleFree):
     y = (1 - β) z + β x;   z ← z - γ d(y);   x ← (1 - c) x + c z,   c = w / Σw,  w = t^r (max γ)^p
 
     While training the parameters hold y; `eval()` puts the answer x into them and `train()` takes it out again.
-    The state is z, one tensor per parameter, and two numbers.
+    The state is z, one tensor per parameter, and three numbers.
 
     Parameters
     ----------
@@ -158,7 +174,7 @@ class ScheduleFreeAdamW(ScheduleFree):
     v ← β₂ v + (1 - β₂) g²;   v̂ = v / (1 - β₂ᵗ);   β = β₁
 
     While training the parameters hold y; `eval()` puts the answer x into them and `train()` takes it out again.
-    The state is z and v, two tensors per parameter, and two numbers.
+    The state is z and v, two tensors per parameter, and three numbers.
 
     Parameters
     ----------

@@ -152,7 +152,7 @@ class Sophia(Rule):
                 h = estimate.get(parameter)
                 if h is not None:
                     state = self._state_of(parameter, self._values(group), self.buffers)
-                    state["h"].lerp_(h, 1 - group["betas"][1])
+                    state["h"].lerp_(h.to(state["h"].dtype), 1 - group["betas"][1])
                     state["estimates"] += 1
 
     def _parameters(self) -> list[Tensor]:

@@ -31,6 +31,70 @@ class ByFormula:
             p.data = self.rule(p.data, p.grad, state, self.t, **self.h)
 
 
+def sgd(x, g, s, t, *, lr, momentum, dampening, nesterov, weight_decay):
+    g = g + weight_decay * x
+    s["m"] = g if t == 1 else momentum * s["m"] + (1 - dampening) * g
+    return x - lr * (g if not momentum else g + momentum * s["m"] if nesterov else s["m"])
+
+
+def adagrad(x, g, s, t, *, lr, lr_decay, weight_decay, initial_accumulator_value, eps):
+    g = g + weight_decay * x
+    s["s"] = s.get("s", initial_accumulator_value) + g * g
+    return x - lr / (1 + (t - 1) * lr_decay) * g / (s["s"].sqrt() + eps)
+
+
+def rmsprop(x, g, s, t, *, lr, alpha, eps, weight_decay, momentum, centered):
+    """Graves' difference of averages, which is good enough in float64."""
+    g = g + weight_decay * x
+    s["v"] = alpha * s.get("v", 0) + (1 - alpha) * g * g
+    s["a"] = alpha * s.get("a", 0) + (1 - alpha) * g
+    variance = (s["v"] - s["a"] ** 2).clamp(min=0) if centered else s["v"]
+    u = g / (variance.sqrt() + eps)
+    s["m"] = momentum * s.get("m", 0) + u
+    return x - lr * s["m"]
+
+
+def adam(x, g, s, t, *, lr, betas, eps, weight_decay, decoupled=False, amsgrad=False):
+    if decoupled:
+        x = x * (1 - lr * weight_decay)
+    else:
+        g = g + weight_decay * x
+    s["m"] = betas[0] * s.get("m", 0) + (1 - betas[0]) * g
+    s["v"] = betas[1] * s.get("v", 0) + (1 - betas[1]) * g * g
+    s["top"] = torch.maximum(s.get("top", s["v"]), s["v"])
+    v = (s["top"] if amsgrad else s["v"]) / (1 - betas[1] ** t)
+    return x - lr * s["m"] / (1 - betas[0] ** t) / (v.sqrt() + eps)
+
+
+def nadam(x, g, s, t, *, lr, betas, eps, weight_decay, momentum_decay, decoupled_weight_decay):
+    mu, after = (betas[0] * (1 - 0.5 * 0.96 ** (i * momentum_decay)) for i in (t, t + 1))
+    s["pi"] = s.get("pi", 1.0) * mu
+    if decoupled_weight_decay:
+        x = x * (1 - lr * weight_decay)
+    else:
+        g = g + weight_decay * x
+    s["m"] = betas[0] * s.get("m", 0) + (1 - betas[0]) * g
+    s["v"] = betas[1] * s.get("v", 0) + (1 - betas[1]) * g * g
+    ahead = after * s["m"] / (1 - s["pi"] * after) + (1 - mu) * g / (1 - s["pi"])
+    return x - lr * ahead / ((s["v"] / (1 - betas[1] ** t)).sqrt() + eps)
+
+
+def radam(x, g, s, t, *, lr, betas, eps, weight_decay, decoupled_weight_decay):
+    if decoupled_weight_decay:
+        x = x * (1 - lr * weight_decay)
+    else:
+        g = g + weight_decay * x
+    s["m"] = betas[0] * s.get("m", 0) + (1 - betas[0]) * g
+    s["v"] = betas[1] * s.get("v", 0) + (1 - betas[1]) * g * g
+    m = s["m"] / (1 - betas[0] ** t)
+    longest = 2 / (1 - betas[1]) - 1
+    length = longest - 2 * t * betas[1] ** t / (1 - betas[1] ** t)
+    if length <= 5:
+        return x - lr * m
+    r = math.sqrt((length - 4) * (length - 2) * longest / ((longest - 4) * (longest - 2) * length))
+    return x - lr * m * r * math.sqrt(1 - betas[1] ** t) / (s["v"].sqrt() + eps)
+
+
 def lion(x, g, s, t, *, lr, betas, weight_decay):
     m = s.get("m", torch.zeros_like(x))
     c = betas[0] * m + (1 - betas[0]) * g
@@ -61,8 +125,10 @@ def lamb(x, g, s, t, *, lr, betas, eps, weight_decay):
 
 
 def adafactor(x, g, s, t, *, lr, relative_step, scale_parameter, factored, clip=1.0, eps=(1e-30, 1e-3)):
+    if not x.numel():
+        return x
     beta = 1 - t**-0.8
-    squares = g.reshape(len(g), -1) ** 2 + eps[0]
+    squares = (g.reshape(len(g), -1) if g.ndim > 1 else g) ** 2 + eps[0]
     if factored and x.ndim > 1:
         s["R"] = beta * s.get("R", 0) + (1 - beta) * squares.sum(1)
         s["C"] = beta * s.get("C", 0) + (1 - beta) * squares.sum(0)
@@ -78,6 +144,8 @@ def adafactor(x, g, s, t, *, lr, relative_step, scale_parameter, factored, clip=
 
 def muon(x, g, s, t, *, lr, momentum, nesterov, weight_decay, scale="original"):
     """Newton-Schulz acts on singular values alone: the quintic is applied to those of the SVD."""
+    if not x.numel():
+        return x
     s["m"] = momentum * s.get("m", torch.zeros_like(x)) + (1 - momentum) * g
     n = (1 - momentum) * g + momentum * s["m"] if nesterov else s["m"]
     matrix = n.reshape(len(n), -1)

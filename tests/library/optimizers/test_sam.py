@@ -185,3 +185,61 @@ def test_bad_input_is_named():
             SAM([theta], rho=rho, lr=0.1)
     with pytest.raises(ValueError, match="SAM\\(AdamW\\)"):
         SAM([theta], AdamW, lr=0.1).load_state_dict(AdamW([theta], lr=0.1).state_dict())
+
+
+class Mean(nn.Module):
+    """Subtracts a moving average, which is a new tensor after each pass, and counts the passes."""
+
+    def __init__(self):
+        super().__init__()
+        self.register_buffer("average", torch.zeros(7, dtype=torch.float64))
+        self.register_buffer("passes", torch.zeros((), dtype=torch.long))
+
+    def forward(self, x):
+        self.average = 0.9 * self.average + 0.1 * x.detach().mean(0)
+        self.passes += 1
+        return x - self.average
+
+
+@pytest.mark.filterwarnings("ignore:.*weight_norm:FutureWarning")
+@pytest.mark.parametrize("keeps", ["parametrizations.spectral_norm", "spectral_norm", "Mean", "BatchNorm"])
+def test_the_second_pass_leaves_every_buffer_alone(keeps):
+    """Spectral normalization of both kinds, what users write themselves, and means of all batches so far."""
+    torch.manual_seed(0)
+    first, between = nn.Linear(5, 7).double(), nn.Identity()
+    if keeps == "parametrizations.spectral_norm":
+        first = nn.utils.parametrizations.spectral_norm(first)
+    elif keeps == "spectral_norm":
+        first = nn.utils.spectral_norm(first)
+    else:
+        between = Mean() if keeps == "Mean" else nn.BatchNorm1d(7, momentum=None).double()
+    model = nn.Sequential(first, between, nn.Tanh(), nn.Linear(7, 3).double())
+    x, y = small_data()
+    once = copy.deepcopy(model)
+    once(x)
+    assert any(not torch.equal(a, b) for a, b in zip(once.buffers(), model.buffers(), strict=True))
+    held = list(model.buffers()) if keeps != "Mean" else []
+    optimizer = SAM(model.parameters(), lr=0.1, rho=1.0)
+    optimizer.step(closure_of(model, optimizer, x, y))
+    for after_step, after_pass in zip(model.buffers(), once.buffers(), strict=True):
+        assert torch.equal(after_step, after_pass)
+    assert all(a is b for a, b in zip(model.buffers(), held, strict=False))
+
+
+@pytest.mark.parametrize("adaptive", [False, True])
+@pytest.mark.parametrize("size", [1e-6, 1.0, 1e4])
+def test_the_worst_point_is_found_in_float16_whatever_the_size_of_the_gradient(adaptive, size):
+    """The norm of 64 entries of 10⁴ is beyond float16, the squares of 10⁻⁶ are 0 in it."""
+    theta = torch.linspace(1, 2, 64).half().requires_grad_()
+    start, g = theta.detach().double(), (size * torch.linspace(-1, 1, 64)).half()
+    points = []
+
+    def closure():
+        points.append(theta.detach().double())
+        theta.grad = g.clone()
+        return torch.zeros(())
+
+    SAM([theta], lr=0.0, rho=0.5, adaptive=adaptive).step(closure)
+    scale = start if adaptive else torch.ones_like(start)
+    e = 0.5 * scale**2 * g.double() / (scale * g.double()).norm()
+    assert (points[1] - start - e).abs().max() <= 2.0**-10  # half a unit in the last place of numbers up to 2

@@ -119,3 +119,92 @@ def test_batch_statistics_are_of_y_until_they_are_estimated_anew_at_the_average(
     update_bn([x], model)
     assert_close(model[1].running_mean, model[0](x).detach().mean(0))
     assert (model[1].running_mean - stale).abs().max() > 1e-3
+
+
+def one_cycle(optimizer):
+    return torch.optim.lr_scheduler.OneCycleLR(optimizer, 0.1, total_steps=31)
+
+
+def cycles(optimizer):
+    return torch.optim.lr_scheduler.CyclicLR(optimizer, 0.01, 0.1, 5, base_momentum=0.5, max_momentum=0.95)
+
+
+class ByHand:
+    def __init__(self, optimizer):
+        self.group, self.steps = optimizer.param_groups[0], 0
+
+    def step(self):
+        self.steps += 1
+        beta = 0.3 if self.steps % 2 else 0.97
+        if "betas" in self.group:
+            self.group["betas"] = (beta, self.group["betas"][1])
+        else:
+            self.group["momentum"] = beta
+
+
+@pytest.mark.parametrize("kind, h", KINDS)
+@pytest.mark.parametrize("schedule", [one_cycle, cycles, ByHand])
+def test_the_average_is_that_of_the_recursion_while_beta_changes(kind, h, schedule):
+    """The paper's three sequences, with the gradient at the y that the last step made; x was rebuilt with the next β."""
+    curvature, start = torch.tensor([1.0, 5.0, 0.1]).double(), torch.tensor([1.0, -2.0, 3.0]).double()
+    theta = start.clone().requires_grad_()
+    optimizer = kind([theta], **h)
+    scheduler, group = schedule(optimizer), optimizer.param_groups[0]
+    x = y = z = start
+    total = top = v = 0.0
+    for t in range(1, 31):
+        lr, betas = group["lr"], group.get("betas", (group.get("momentum"), 0.0))
+        g = curvature * y
+        if kind is ScheduleFreeAdamW:
+            v = betas[1] * v + (1 - betas[1]) * g * g
+            g = g / ((v / (1 - betas[1] ** t)).sqrt() + group["eps"])
+        z, top = z - lr * g, max(top, lr)
+        total += top**2
+        x = x + top**2 / total * (z - x)
+        y = (1 - betas[0]) * z + betas[0] * x
+        theta.grad = curvature * theta.detach()
+        optimizer.step()
+        scheduler.step()
+        if t % 7 == 0:  # to look at x, with another β than the one of y
+            assert_close(theta.detach(), y, 1e-11)
+            optimizer.eval()
+            assert_close(theta.detach(), x, 1e-11)
+            optimizer.train()
+    assert_close(theta.detach(), y, 1e-11)
+
+
+def test_a_parameter_that_missed_a_step_has_the_beta_of_its_own_y():
+    theta, others = parameters([(3,), (3,)])
+    optimizer = ScheduleFreeSGD([theta, others], lr=0.1)
+    for p in (theta, others):
+        p.grad = p.detach().clone()
+    optimizer.step()
+    y, z = others.detach().clone(), optimizer.state[others]["z"]
+    optimizer.param_groups[0]["momentum"] = 0.5
+    others.grad = None
+    optimizer.step()
+    optimizer.eval()
+    assert_close(others.detach(), (y - (1 - 0.9) * z) / 0.9)
+
+
+def test_a_state_from_before_beta_was_kept_goes_on():
+    theta, optimizer = run(ScheduleFreeSGD, dict(lr=0.1), steps=10)
+    saved = copy.deepcopy(optimizer.state_dict())
+    for state in saved["state"].values():
+        del state["beta_of_y"]
+    twin = [p.detach().clone().requires_grad_() for p in theta]
+    other = ScheduleFreeSGD(twin, lr=0.5)
+    other.load_state_dict(saved)
+    optimizer.eval()
+    other.eval()
+    assert torch.equal(flat(theta), flat(twin))
+
+
+@pytest.mark.parametrize("beta", [0.0, 1.0, float("nan")])
+def test_a_beta_from_which_x_cannot_be_found_is_refused(beta):
+    theta, optimizer = run(ScheduleFreeSGD, dict(lr=0.1), steps=2)
+    before = flat(theta)
+    optimizer.param_groups[0]["momentum"] = beta
+    with pytest.raises(ValueError, match=r"β must lie in \(0, 1\)"):
+        optimizer.step()
+    assert torch.equal(flat(theta), before)

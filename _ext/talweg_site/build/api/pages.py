@@ -100,6 +100,8 @@ def plain_docstring(app: Sphinx, what: str, name: str, value: Any, options: Any,
     """
     if lines and lines[0].startswith("Alias for field number"):
         lines.clear()  # what Python says of every field of a named tuple
+    if what == "attribute" and "\n".join(lines).strip() == inspect.getdoc(type(value)):
+        lines.clear()  # autodoc takes the docstring of the value's class for the attribute's
     lines[:] = separate_indented(lines)
     code = False
     for number, line in enumerate(lines):
