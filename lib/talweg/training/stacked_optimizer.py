@@ -14,6 +14,11 @@ _ELEMENTWISE = {
 }
 
 
+def asks_for_more(optimizer: torch.optim.Optimizer) -> bool:
+    """Whether a step needs more than a gradient: a closure, curvature, another point."""
+    return getattr(optimizer, "needs_own_pass", False) or isinstance(optimizer, torch.optim.LBFGS)
+
+
 class StackedOptimizer:
     """An optimizer over K stacked runs: one if it works entry by entry, else one for each run.
 
@@ -28,13 +33,22 @@ class StackedOptimizer:
         self.together = getattr(first, "elementwise", type(first) in _ELEMENTWISE)
         if self.together:
             self.optimizers = [make(parameters, **hyperparameters)]
-        else:
+            # A function may choose by the number of dimensions (no decay for vectors, say): stacked, there is one more.
+            self.together = _groups(first, self.slices[0]) == _groups(self.optimizers[0], parameters)
+        if not self.together:
+            self.optimizers = [first]
             self.slices += [self._slice(k) for k in range(1, len(parameters[0]))]
             self.optimizers += [make(part, **hyperparameters) for part in self.slices[1:]]
 
     def _slice(self, k: int) -> list[Tensor]:
         """Run k's parameters: leaves that share the stacked memory."""
         return [p.detach()[k].requires_grad_() for p in self.parameters]
+
+    def held(self) -> list[Tensor]:
+        """Those of the stacked parameters that the optimizer was made to hold."""
+        own = self.parameters if self.together else self.slices[0]
+        held = {p for group in self.optimizers[0].param_groups for p in group["params"]}
+        return [stacked for stacked, p in zip(self.parameters, own, strict=True) if p in held]
 
     @property
     def name(self) -> str:
@@ -54,3 +68,9 @@ class StackedOptimizer:
                     own.grad = None if stacked.grad is None else stacked.grad[k]
         for optimizer in self.optimizers:
             optimizer.step()
+
+
+def _groups(optimizer: torch.optim.Optimizer, parameters: list[Tensor]) -> list[dict]:
+    """The groups with the numbers of their parameters."""
+    number = {p: index for index, p in enumerate(parameters)}
+    return [{**group, "params": [number.get(p) for p in group["params"]]} for group in optimizer.param_groups]
