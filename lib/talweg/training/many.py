@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import warnings
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
@@ -127,6 +128,8 @@ class StackedModels(Training):
         self.optimizer = StackedOptimizer(Optimizer, trainable, **hyperparameters)
         super().__init__(dataset, loss, self.optimizer.held(), seeds)
         self.forward = _chain(models[0], self.stack, dataset.x_train)
+        labels = dataset.y_train  # a negative one is ignored: such a mean is not over all samples
+        self.loss_together = loss is F.cross_entropy and labels.ndim == 1 and int(labels.min()) >= 0
         self.base = nn.Module()
         if self.forward is None:
             self.base = copy.deepcopy(models[0])  # its own parameters are never read
@@ -148,7 +151,11 @@ class StackedModels(Training):
         return self.forward(x.expand(len(self.seeds), *x.shape))
 
     def batch_losses(self, index: Tensor) -> Tensor:
-        return losses(self.loss, self.forward(self.dataset.x_train[index]), self.dataset.y_train[index])
+        outputs, y = self.forward(self.dataset.x_train[index]), self.dataset.y_train[index]
+        if self.loss_together:  # one call for all; the general way costs K small ones
+            each = F.cross_entropy(outputs.flatten(0, 1), y.flatten(), reduction="none")
+            return each.view(y.shape).mean(1)
+        return torch.stack([self.loss(one, target) for one, target in zip(outputs, y, strict=True)])
 
     def update(self, index: Tensor) -> None:
         for p in self.stack.values():
@@ -166,14 +173,6 @@ class StackedModels(Training):
         with torch.no_grad():
             for name, p in self.stack.items():
                 p[k].copy_(state[name])
-
-
-def losses(loss: Callable, outputs: Tensor, y: Tensor) -> Tensor:
-    """The mean loss of each of K networks: outputs K×B×…, y K×B… → K."""
-    if loss is F.cross_entropy and y.ndim == 2:  # one call for all; the general way costs K small ones
-        each = F.cross_entropy(outputs.flatten(0, 1), y.flatten(), reduction="none")
-        return each.view(y.shape).mean(1)
-    return torch.stack([loss(one, target) for one, target in zip(outputs, y, strict=True)])
 
 
 def _chain(model: nn.Module, stack: dict[str, Tensor], x: Tensor) -> Callable[[Tensor], Tensor] | None:
@@ -236,7 +235,8 @@ def _stacked(
 
 def _gives_the_same(training: StackedModels, last: nn.Module, x: Tensor) -> bool:
     """Whether the last of the stacked networks is the last model; an error of torch if they cannot be mapped at all."""
-    with as_in_evaluation(last):
+    with as_in_evaluation(last), warnings.catch_warnings():
+        warnings.filterwarnings("error", message="There is a performance drop")  # mapped, but one by one and loudly
         training.learn()
         training.outputs(x)  # with gradients; an error if chance is at work
         training.show_answer()

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import torch
 from torch import Tensor
+
+from talweg.optimizers import Method
 
 # Each entry's update depends on that entry's gradients alone, hence stacking changes nothing.
 _ELEMENTWISE = {
@@ -59,6 +61,28 @@ class StackedOptimizer:
     def param_groups(self) -> list[dict]:
         """The groups of all."""
         return [group for optimizer in self.optimizers for group in optimizer.param_groups]
+
+    def parts(self) -> Iterator[tuple[torch.optim.Optimizer, Tensor, slice]]:
+        """Each optimizer with its first parameter and the runs whose rows that holds."""
+        if self.together:
+            yield self.optimizers[0], self.parameters[0], slice(None)
+        else:
+            for k, (optimizer, part) in enumerate(zip(self.optimizers, self.slices, strict=True)):
+                yield optimizer, part[0], slice(k, k + 1)
+
+    @torch.no_grad()
+    def answer(self) -> list[Tensor] | None:
+        """Copies of the parameters where they are to be evaluated; None if that is where gradients are taken."""
+        learning = [p.clone() for p in self.parameters]
+        methods = [one for one in self.optimizers if isinstance(one, Method)]
+        if not any([one.answer() for one in methods]):  # a list: all are asked
+            return None
+        answer = [p.clone() for p in self.parameters]
+        for one in methods:
+            one.resume()
+        for p, value in zip(self.parameters, learning, strict=True):
+            p.copy_(value)  # what `resume` gives, without its rounding
+        return answer
 
     def step(self) -> None:
         """One update from the gradients of the stacked parameters."""
