@@ -25,7 +25,7 @@ def epoch_batches(
     """
     size = batch_length(n, batch_size)
     # On the CPU, so that the order is the same on every device.
-    generators = [torch.Generator().manual_seed(seed) for seed in seeds]
+    generators = [torch.Generator().manual_seed(int(seed)) for seed in seeds]
     for _ in range(epochs):
         orders = torch.stack([torch.randperm(n, generator=generator) for generator in generators])
         yield orders.to(device).tensor_split(math.ceil(n / size), dim=1)

@@ -29,7 +29,7 @@ class Sampler:
         if seed is None and (noise or batch_size is not None):
             raise ValueError("seed must be given where batches or noise are drawn; got None.")
         self.f, self.batch_size, self.replacement, self.noise = f, batch_size, replacement, noise
-        self.generator = torch.Generator().manual_seed(seed or 0)
+        self.generator = torch.Generator().manual_seed(int(seed or 0))
 
     def draw(self, thetas: Tensor) -> Sample:
         """What the next step sees at points K×P."""
