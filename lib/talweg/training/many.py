@@ -127,13 +127,11 @@ class StackedModels(Training):
         trainable = [p for p in self.stack.values() if p.requires_grad]
         self.optimizer = StackedOptimizer(Optimizer, trainable, **hyperparameters)
         super().__init__(dataset, loss, self.optimizer.held(), seeds)
-        self.forward = _chain(models[0], self.stack, dataset.x_train)
         labels = dataset.y_train  # a negative one is ignored: such a mean is not over all samples
         self.loss_together = loss is F.cross_entropy and labels.ndim == 1 and int(labels.min()) >= 0
-        self.base = nn.Module()
-        if self.forward is None:
-            self.base = copy.deepcopy(models[0])  # its own parameters are never read
-            self.forward = lambda x: vmap(self._one)(self.stack, x)
+        chain = _chain(models[0], self.stack, dataset.x_train)
+        self.base = nn.Module() if chain else copy.deepcopy(models[0])  # its own parameters are never read
+        self.forward = chain or (lambda x: vmap(self._one)(self.stack, x))
 
     def _one(self, own: dict[str, Tensor], x: Tensor) -> Tensor:
         return functional_call(self.base, own, (x,))
