@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from talweg.data import Dataset
+from talweg.models.modes import in_eval_mode
 from talweg.training.epochs import batch_length, rng_devices
 
 DEFAULT_RECORD = ("loss", "val_loss", "val_accuracy")
@@ -61,16 +62,9 @@ def recorded(record: Iterable[str] | None, outputs: Any, dataset: Dataset) -> tu
 
 @contextmanager
 def as_in_evaluation(model: nn.Module) -> Iterator[None]:
-    """Inside, a model is in eval mode; each of its modules then has its own mode again, and torch's generators theirs."""
-    modes = {module: module.training for module in model.modules()}
-    device = next(model.parameters()).device
-    with torch.random.fork_rng(rng_devices(device)):
-        try:
-            model.eval()
-            yield
-        finally:
-            for module, mode in modes.items():
-                module.training = mode
+    """Inside, a model is in eval mode; afterwards its modules have their modes again, and torch's generators theirs."""
+    with torch.random.fork_rng(rng_devices(next(model.parameters()).device)), in_eval_mode(model):
+        yield
 
 
 def _classifies(outputs: Any, y: Tensor) -> bool:

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 from torch.nn import functional as F
+from torch.nn.utils import prune
 
 from talweg.initializers import initialize
 from talweg.initializers.fill import TENSOR_METHODS
@@ -28,7 +29,7 @@ def parametrized(n):
 
 
 def pruned(n):
-    return nn.utils.prune.identity(nn.Linear(n, n), "weight")
+    return prune.identity(nn.Linear(n, n), "weight")
 
 
 # Layers of a width of 0, 1 or 3; the first line can be initialized unless it is empty, the second never.
