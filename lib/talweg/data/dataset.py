@@ -74,7 +74,9 @@ class Dataset:
                 raise ValueError(f"{self.name}: x_{part} and y_{part} must have as many rows; got {len(x)}, {len(y)}.")
         devices = {value.device for value in self._tensors().values()}
         if len(devices) > 1:
-            raise ValueError(f"{self.name}: all parts must lie on one device; got {', '.join(sorted(map(str, devices)))}.")
+            raise ValueError(
+                f"{self.name}: all parts must lie on one device; got {', '.join(sorted(map(str, devices)))}."
+            )
 
     def to(self, device: torch.device | str | None = None, dtype: torch.dtype | None = None) -> Dataset:
         """The same data on another device, in another floating-point type (labels keep theirs)."""
