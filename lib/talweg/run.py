@@ -12,6 +12,7 @@ from torch import Tensor
 
 from talweg.arguments import one_of
 from talweg.atomic import whole_file
+from talweg.plain import plain, unloadable
 
 __all__ = ["Run"]
 
@@ -32,7 +33,8 @@ class Run:
     state : dict of str to Tensor
         The trained model's `state_dict`, or {"theta": …}.
     seed, config : int, dict
-        What is needed to repeat the run.
+        What is needed to repeat the run, in plain values: NumPy's numbers become Python's, classes and functions their
+        names.
     diverged_at : int or list of int, optional
         The first step whose loss or gradient was not finite (a list where K runs went together), or None.
 
@@ -54,6 +56,9 @@ class Run:
     seed: int | None = None
     config: dict[str, Any] = field(default_factory=dict)
     diverged_at: int | None | list[int | None] = None
+
+    def __post_init__(self):
+        self.seed, self.config, self.diverged_at = plain(self.seed), plain(self.config), plain(self.diverged_at)
 
     def __getitem__(self, name: str) -> Tensor:
         """The history of that name."""
@@ -106,7 +111,17 @@ class Run:
         return Run(pick, trajectory, state, self.seed, self.config, diverged)
 
     def save(self, path: str | os.PathLike) -> None:
-        """Write the run to a file: whole, or not at all."""
+        """Write the run to a file: whole, or not at all; TypeError, before anything is written, if `load` could not.
+
+        `load` runs no code from the file, so that it takes tensors, numbers, strings, and lists, tuples and dicts of them.
+        """
+        self.__post_init__()  # what was put there since the run was made
+        for own in fields(self):
+            for place, value in unloadable(getattr(self, own.name), own.name):
+                raise TypeError(
+                    f"{place} must be a tensor, number, string, None, or a list, tuple or dict of them, to be saved; got "
+                    f"{type(value).__module__}.{type(value).__qualname__}. Replace it in the run, then save again."
+                )
         content = {"format": FORMAT, **{field.name: getattr(self, field.name) for field in fields(self)}}
         with whole_file(path) as file:
             torch.save(content, file)

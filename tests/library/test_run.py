@@ -1,9 +1,16 @@
 """What training leaves behind, in memory and in files."""
 
+import functools
+
+import numpy as np
 import pytest
 import torch
 
+from talweg.data import Dataset
+from talweg.optimizers import SAM, SGD, Adam
 from talweg.run import Run
+from talweg.surfaces import Rosenbrock
+from talweg.training import minimize, train, train_seeds
 
 
 def a_run(**changes):
@@ -90,6 +97,73 @@ def test_a_failed_save_leaves_the_old_file(tmp_path):
     path = tmp_path / "run.pt"
     a_run().save(path)
     before = path.read_bytes()
-    with pytest.raises(AttributeError):
+    with pytest.raises(TypeError, match=r"config\['schedule'\] must be .*got builtins.function"):
         a_run(config={"schedule": lambda t: 1 / t}).save(path)  # cannot be pickled
     assert path.read_bytes() == before and len(list(tmp_path.iterdir())) == 1
+
+
+NUMPY_VALUES = {
+    "float64": (np.logspace(-3, -3, 1)[0], 1e-3),
+    "float32": (np.float32(0.5), 0.5),
+    "int64": (np.int64(7), 7),
+    "bool": (np.bool_(True), True),
+    "str": (np.str_("cosine"), "cosine"),
+    "array": (np.array([0.9, 0.99]), [0.9, 0.99]),
+    "in a tuple": ((np.float64(0.9), 0.99), (0.9, 0.99)),
+    "in a dict": ({"lr": [np.float64(0.5)]}, {"lr": [0.5]}),
+    "a class": (SGD, "SGD"),
+    "a function": (minimize, "minimize"),
+    "a dtype": (torch.bfloat16, torch.bfloat16),
+}
+
+
+def exactly(value):
+    """A value with the types in it: numpy.float64 is equal to float, but is another type."""
+    if isinstance(value, dict):
+        return type(value), {key: exactly(entry) for key, entry in value.items()}
+    return (
+        (type(value), [exactly(entry) for entry in value]) if isinstance(value, list | tuple) else (type(value), value)
+    )
+
+
+@pytest.mark.parametrize("given, expected", NUMPY_VALUES.values(), ids=NUMPY_VALUES)
+def test_what_goes_into_a_run_comes_out_as_plain_values(tmp_path, given, expected):
+    """A learning rate of NumPy was saved without complaint, and the file could not be loaded."""
+    run = a_run(config={"value": given})
+    run.save(tmp_path / "run.pt")
+    for one in (run, Run.load(tmp_path / "run.pt")):
+        assert exactly(one.config["value"]) == exactly(expected)
+
+
+@pytest.mark.parametrize(
+    "changes, place",
+    [
+        ({"config": {"base": functools.partial(SGD, momentum=0.9)}}, r"config\['base'\]"),
+        ({"config": {"nested": [1, {"deep": torch.nn.ReLU()}]}}, r"config\['nested'\]\[1\]\['deep'\]"),
+        ({"history": {"loss": np.ones(3)}}, r"history\['loss'\]"),
+        ({"config": {torch.Generator(): 1}}, "a key of config"),
+    ],
+)
+def test_what_could_not_be_loaded_is_not_saved(tmp_path, changes, place):
+    with pytest.raises(TypeError, match=f"{place} must be a tensor, number"):
+        a_run(**changes).save(tmp_path / "run.pt")
+    assert not list(tmp_path.iterdir())
+
+
+def test_runs_of_every_training_can_be_loaded_whatever_numbers_they_were_given(tmp_path):
+    x, y = torch.randn(12, 2, dtype=torch.float64), torch.arange(12) % 2
+    data = Dataset("small", x, y, x, y, x, y, ("a", "b"))
+    lr, betas = np.logspace(-2, -2, 1)[0], tuple(np.array([0.9, 0.99]))
+    model = torch.nn.Linear(2, 2, dtype=torch.float64)
+    shared = dict(epochs=np.int64(1), batch_size=np.int64(4))
+    runs = [
+        minimize(Rosenbrock(), [-1.5, 2.0], SGD, steps=np.int64(3), lr=lr),
+        minimize(Rosenbrock(), [-1.5, 2.0], SAM, steps=3, base=SGD, lr=lr),
+        train(model, data, Adam(model.parameters(), lr=lr, betas=betas), seed=np.int64(0), **shared),
+        *train_seeds([model], data, Adam, seeds=np.arange(1), lr=lr, betas=betas, **shared),
+    ]
+    for run in runs:
+        run.save(tmp_path / "run.pt")
+        back = Run.load(tmp_path / "run.pt")
+        assert exactly(back.config) == exactly(run.config) and type(back.config["lr"]) is float
+        assert torch.equal(back["loss"], run["loss"])

@@ -6,6 +6,7 @@ import dataclasses
 import hashlib
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -34,15 +35,17 @@ class Dataset:
     ----------
     name : str
     x_train, x_val, x_test : (N, …)
-        Inputs.
+        Inputs: tensors, or NumPy arrays, of which tensors are made.
     y_train, y_val, y_test : (N,)
-        Labels: indices into `classes`.
+        Labels: indices into `classes`. Or targets (N, …).
     classes : tuple of str
 
     Raises
     ------
+    TypeError
+        For a part that is neither a tensor nor an array of numbers.
     ValueError
-        For a part that is empty, or has not as many labels as inputs.
+        For a part that is empty, has not as many labels as inputs, or lies on another device than the others.
 
     Examples
     --------
@@ -63,10 +66,17 @@ class Dataset:
     classes: tuple[str, ...]
 
     def __post_init__(self):
+        for part in ("x_train", "y_train", "x_val", "y_val", "x_test", "y_test"):
+            object.__setattr__(self, part, _tensor(f"{self.name}: {part}", getattr(self, part)))
         for part in ("train", "val", "test"):
             x, y = getattr(self, f"x_{part}"), getattr(self, f"y_{part}")
             if len(x) != len(y) or len(x) == 0:
                 raise ValueError(f"{self.name}: x_{part} and y_{part} must have as many rows; got {len(x)}, {len(y)}.")
+        devices = {value.device for value in self._tensors().values()}
+        if len(devices) > 1:
+            raise ValueError(
+                f"{self.name}: all parts must lie on one device; got {', '.join(sorted(map(str, devices)))}."
+            )
 
     def to(self, device: torch.device | str | None = None, dtype: torch.dtype | None = None) -> Dataset:
         """The same data on another device, in another floating-point type (labels keep theirs)."""
@@ -98,6 +108,25 @@ class Dataset:
     def _tensors(self) -> dict[str, Tensor]:
         values = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
         return {name: value for name, value in values.items() if isinstance(value, Tensor)}
+
+
+def _tensor(name: str, value: object) -> Tensor:
+    """A tensor as it is, an array of numbers as a tensor of its own; its integers as torch's losses take them."""
+    if isinstance(value, np.ndarray) and value.dtype.kind in "biufc" and value.ndim:
+        value = torch.from_numpy(value.astype(value.dtype.newbyteorder("="), copy=True))
+        return value.long() if value.dtype in (torch.int16, torch.int32, torch.uint16, torch.uint32) else value
+    if isinstance(value, Tensor) and value.ndim:
+        return value
+    raise TypeError(
+        f"{name} must be a tensor or a NumPy array with one row for each sample; got {_kind(value)}. Samples of a "
+        "DataLoader, a list or a dict are to be put together first, as with torch.stack or torch.cat."
+    )
+
+
+def _kind(value: object) -> str:
+    if isinstance(value, np.ndarray):
+        return f"an array of {value.dtype}, shape {value.shape}"
+    return "a tensor without dimensions" if isinstance(value, Tensor) else type(value).__name__
 
 
 def stratified_split(labels: Tensor, part: float | int, seed: int = SPLIT_SEED) -> tuple[Tensor, Tensor]:

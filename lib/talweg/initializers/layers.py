@@ -126,18 +126,6 @@ def biases(layer: nn.Module) -> Iterator[Tensor]:
 
 
 @contextmanager
-def in_eval_mode(model: nn.Module) -> Iterator[None]:
-    """Every module in eval mode, and afterwards each in its own mode again."""
-    modes = [(module, module.training) for module in model.modules()]
-    model.eval()
-    try:
-        yield
-    finally:
-        for module, training in modes:
-            module.training = training
-
-
-@contextmanager
 def restored_on_error(model: nn.Module) -> Iterator[None]:
     """If the block ends in an error, the parameters are what they were before it."""
     known = [p for p in model.parameters() if not isinstance(p, nn.parameter.UninitializedParameter)]

@@ -11,13 +11,13 @@ from talweg.initializers.layers import (
     EMBEDDINGS,
     Layer,
     biases,
-    in_eval_mode,
     kernels,
     restored_on_error,
     weight_layers,
     weight_of,
 )
 from talweg.initializers.orthogonal import orthogonal_
+from talweg.models.modes import in_eval_mode
 
 
 @torch.no_grad()

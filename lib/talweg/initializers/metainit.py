@@ -11,7 +11,8 @@ from torch import Generator, Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from talweg.initializers.fill import fill
-from talweg.initializers.layers import in_eval_mode, restored_on_error
+from talweg.initializers.layers import restored_on_error
+from talweg.models.modes import in_eval_mode
 from talweg.written_out import WrittenOut, refuse_fused
 
 Batch = tuple[Tensor, Tensor]

@@ -2,12 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from torch import nn
 from torch.nn.modules.dropout import _DropoutNd
 
 from talweg.models.norms import is_batch_norm
 
-__all__ = ["refuse_train_mode"]
+__all__ = ["in_eval_mode", "refuse_train_mode"]
+
+
+@contextmanager
+def in_eval_mode(model: nn.Module) -> Iterator[None]:
+    """Every module in eval mode, and afterwards each in its own mode again."""
+    modes = [(module, module.training) for module in model.modules()]
+    model.eval()
+    try:
+        yield
+    finally:
+        for module, training in modes:
+            module.training = training
 
 
 def refuse_train_mode(model: nn.Module) -> None:

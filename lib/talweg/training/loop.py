@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -94,8 +95,8 @@ class Listener:
 class Training(ABC):
     """K networks that learn on a data set (K = 1 for `train`): what the loop drives and what listeners see.
 
-    `parameters` are leaf tensors, K×… if `stacked`; `rows` makes both cases alike. `losses` are the K losses of the
-    batch, from before its update. `epoch` and `step` say how many are over. A listener sets `stopped` to end the
+    `parameters` are leaf tensors, K×… if `stacked`; `rows` makes both cases alike. They are those that are trained:
+    neither frozen, nor left out by the optimizer. `losses` are the K losses of the batch, from before its update. `epoch` and `step` say how many are over. A listener sets `stopped` to end the
     training after this epoch.
 
     Parameters
@@ -122,8 +123,12 @@ class Training(ABC):
         self.stopped = False
 
     @abstractmethod
-    def outputs(self, x: Tensor) -> Tensor:
-        """B×… → K×B×classes: every network on the same samples."""
+    def all_parameters(self) -> list[Tensor]:
+        """The models' parameters, also those that are not trained, in the order of `model.parameters()`; K×… alike."""
+
+    @abstractmethod
+    def outputs(self, x: Tensor) -> Sequence[Any] | Tensor:
+        """B×… → the outputs of each of K networks on the same samples: K×B×…, or a list where they are no tensors."""
 
     @abstractmethod
     def batch_losses(self, index: Tensor) -> Tensor:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import warnings
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
@@ -15,11 +16,12 @@ from torch.nn import functional as F
 from talweg.data import Dataset
 from talweg.objective.fast.dense_chain import stacked_forward
 from talweg.run import Run
-from talweg.training.epochs import config, placed
+from talweg.training.epochs import batch_length, config, placed
 from talweg.training.loop import Listener, Training, run
-from talweg.training.one import DEFAULT_RECORD, train
+from talweg.training.one import train
 from talweg.training.recorder import Recorder
-from talweg.training.stacked_optimizer import StackedOptimizer
+from talweg.training.stacked_optimizer import StackedOptimizer, asks_for_more
+from talweg.training.trial import as_in_evaluation, recorded, tried
 
 
 def train_seeds(
@@ -30,9 +32,9 @@ def train_seeds(
     epochs: int,
     batch_size: int | None,
     seeds: Iterable[int],
-    record: Iterable[str] = DEFAULT_RECORD,
+    record: Iterable[str] | None = None,
     every: int = 1,
-    loss: Callable[[Tensor, Tensor], Tensor] = F.cross_entropy,
+    loss: Callable[[Any, Tensor], Tensor] = F.cross_entropy,
     schedule: Callable[[int], float] | None = None,
     device: torch.device | str | None = None,
     listeners: Callable[[], Iterable[Listener]] = tuple,
@@ -41,8 +43,9 @@ def train_seeds(
     """Train one model for each seed, with `Optimizer(…, **hyperparameters)`; each run equals `train` with its seed.
 
     The parameters are stacked K×… and go through batched products, on digits several times faster than one after
-    another. Models with dropout or running statistics, and methods that need more than a gradient (SAM, Sophia,
-    Schedule-Free), are trained one after another.
+    another. Models with dropout or running statistics, those that torch cannot map over (`torch.func.vmap`: recurrent
+    layers, chance in functions such as `F.dropout`, outputs that are no tensor), and methods that need more than a
+    gradient (SAM, Sophia, Schedule-Free) are trained one after another.
 
     Parameters
     ----------
@@ -50,7 +53,7 @@ def train_seeds(
         K models of one architecture, which are trained in place; or a function that makes one: it is called once for
         each seed, after `torch.manual_seed(seed)`.
     dataset : Dataset
-        Of the models' dtype.
+        As in `train`.
     Optimizer : callable
         A class of optimizers, or a function of parameters that makes one.
     epochs, batch_size, record, every, loss, schedule, device
@@ -72,7 +75,7 @@ def train_seeds(
     NonFiniteLoss
         If one run's loss is not finite; it names the step and the seeds.
     ValueError
-        If the seeds are not different, or the models do not fit them or one another.
+        If the seeds are not different, or the models do not fit them or one another; and as in `train`.
 
     Examples
     --------
@@ -90,7 +93,8 @@ def train_seeds(
     models = _made(models, seeds)
     dataset = placed(dataset, device, models[0])
     shared: dict[str, Any] = dict(epochs=epochs, batch_size=batch_size, schedule=schedule)
-    if _needs_own_pass(models[0], Optimizer(models[0].parameters(), **hyperparameters)):
+    training = _stacked(models, dataset, Optimizer, loss, seeds, batch_size, hyperparameters)
+    if training is None:
         return [
             train(
                 model, dataset, Optimizer(model.parameters(), **hyperparameters), seed=seed, record=record, every=every,
@@ -98,8 +102,7 @@ def train_seeds(
             )
             for model, seed in zip(models, seeds, strict=True)
         ]  # fmt: skip
-    training = StackedModels(models, dataset, Optimizer, loss, seeds, hyperparameters)
-    recorder = Recorder(record, every)
+    recorder = Recorder(recorded(record, tried(models[0], dataset, loss, batch_size), dataset), every)
     run(training, training.optimizer, [recorder, *listeners()], **shared)
     for model, state in zip(models, training.states(), strict=True):
         model.load_state_dict(state, strict=False)
@@ -121,18 +124,39 @@ class StackedModels(Training):
         self.stack = {name: torch.stack([own[name].detach() for own in each]) for name in each[0]}
         for name, p in self.stack.items():
             p.requires_grad_(each[0][name].requires_grad)
-        super().__init__(dataset, loss, [p for p in self.stack.values() if p.requires_grad], seeds)
-        self.forward = _forward(models[0], self.stack, dataset.x_train)
-        self.optimizer = StackedOptimizer(Optimizer, self.parameters, **hyperparameters)
+        trainable = [p for p in self.stack.values() if p.requires_grad]
+        self.optimizer = StackedOptimizer(Optimizer, trainable, **hyperparameters)
+        super().__init__(dataset, loss, self.optimizer.held(), seeds)
+        labels = dataset.y_train  # a negative one is ignored: such a mean is not over all samples
+        self.loss_together = loss is F.cross_entropy and labels.ndim == 1 and int(labels.min()) >= 0
+        chain = _chain(models[0], self.stack, dataset.x_train)
+        self.base = nn.Module() if chain else copy.deepcopy(models[0])  # its own parameters are never read
+        self.forward = chain or (lambda x: vmap(self._one)(self.stack, x))
+
+    def _one(self, own: dict[str, Tensor], x: Tensor) -> Tensor:
+        return functional_call(self.base, own, (x,))
+
+    def learn(self) -> None:
+        self.base.train()
+
+    def show_answer(self) -> None:
+        self.base.eval()
+
+    def all_parameters(self) -> list[Tensor]:
+        return list(self.stack.values())
 
     def outputs(self, x: Tensor) -> Tensor:
         return self.forward(x.expand(len(self.seeds), *x.shape))
 
     def batch_losses(self, index: Tensor) -> Tensor:
-        return losses(self.loss, self.forward(self.dataset.x_train[index]), self.dataset.y_train[index])
+        outputs, y = self.forward(self.dataset.x_train[index]), self.dataset.y_train[index]
+        if self.loss_together:  # one call for all; the general way costs K small ones
+            each = F.cross_entropy(outputs.flatten(0, 1), y.flatten(), reduction="none")
+            return each.view(y.shape).mean(1)
+        return torch.stack([self.loss(one, target) for one, target in zip(outputs, y, strict=True)])
 
     def update(self, index: Tensor) -> None:
-        for p in self.parameters:
+        for p in self.stack.values():
             p.grad = None
         values = self.batch_losses(index)
         self.check(values.detach())
@@ -149,16 +173,8 @@ class StackedModels(Training):
                 p[k].copy_(state[name])
 
 
-def losses(loss: Callable, outputs: Tensor, y: Tensor) -> Tensor:
-    """The mean loss of each of K networks: outputs K×B×…, y K×B… → K."""
-    if loss is F.cross_entropy and y.ndim == 2:  # one call for all; the general way costs K small ones
-        each = F.cross_entropy(outputs.flatten(0, 1), y.flatten(), reduction="none")
-        return each.view(y.shape).mean(1)
-    return torch.stack([loss(one, target) for one, target in zip(outputs, y, strict=True)])
-
-
-def _forward(model: nn.Module, stack: dict[str, Tensor], x: Tensor) -> Callable[[Tensor], Tensor]:
-    """K×B×… inputs to K×B×… outputs of the K networks: batched products for a chain of dense layers, else vmap."""
+def _chain(model: nn.Module, stack: dict[str, Tensor], x: Tensor) -> Callable[[Tensor], Tensor] | None:
+    """K×B×… inputs to K×B×… outputs of the K networks by batched products; None if they are no chains of dense layers."""
     children = OrderedDict(model.named_children())
     if isinstance(model, nn.Sequential) and children and isinstance(next(iter(children.values())), nn.Flatten):
         # Flattened here, since a Flatten layer would take the K for the samples. The names of the rest stay.
@@ -168,8 +184,7 @@ def _forward(model: nn.Module, stack: dict[str, Tensor], x: Tensor) -> Callable[
             return lambda x: chain(stack, x.flatten(2))
     elif x.ndim == 2 and (chain := stacked_forward(model, 2)) is not None:
         return lambda x: chain(stack, x)
-    base = copy.deepcopy(model).to(x.device)  # its own parameters are never read
-    return lambda x: vmap(lambda own, some: functional_call(base, own, (some,)))(stack, x)
+    return None
 
 
 def _made(models: Sequence[nn.Module] | Callable[[], nn.Module], seeds: list[int]) -> list[nn.Module]:
@@ -193,10 +208,38 @@ def _made(models: Sequence[nn.Module] | Callable[[], nn.Module], seeds: list[int
     return models
 
 
-def _needs_own_pass(model: nn.Module, optimizer: torch.optim.Optimizer) -> bool:
-    """Dropout draws from torch's global generator, running statistics change in place: neither can be stacked.
+def _stacked(
+    models: list[nn.Module], dataset: Dataset, Optimizer: Callable, loss: Callable, seeds: list[int],
+    batch_size: int | None, hyperparameters: dict[str, Any],
+) -> StackedModels | None:  # fmt: skip
+    """The models stacked; None if they must be trained one after another.
 
-    Nor can passes be shared where an optimizer needs more than a gradient.
+    Dropout draws from torch's global generator, running statistics change in place: neither can be stacked. Nor can
+    passes be shared where an optimizer needs more than a gradient.
     """
+    model = models[0]
     dropout = any(isinstance(module, nn.modules.dropout._DropoutNd) for module in model.modules())
-    return dropout or any(True for _ in model.buffers()) or getattr(optimizer, "needs_own_pass", False)
+    if dropout or any(True for _ in model.buffers()):
+        return None
+    if asks_for_more(Optimizer(model.parameters(), **hyperparameters)):
+        return None
+    x = dataset.x_train[: batch_length(len(dataset.x_train), batch_size)]
+    try:
+        training = StackedModels(models, dataset, Optimizer, loss, seeds, hyperparameters)
+        return training if _gives_the_same(training, models[-1], x) else None
+    except Exception:  # of many kinds: whatever torch cannot map is trained one after another, where errors say more
+        return None
+
+
+def _gives_the_same(training: StackedModels, last: nn.Module, x: Tensor) -> bool:
+    """Whether the last of the stacked networks is the last model; an error of torch if they cannot be mapped at all."""
+    with as_in_evaluation(last), warnings.catch_warnings():
+        warnings.filterwarnings("error", message="There is a performance drop")  # mapped, but one by one and loudly
+        training.learn()
+        training.outputs(x)  # with gradients; an error if chance is at work
+        training.show_answer()
+        with torch.no_grad():
+            ours, expected = training.outputs(x), last(x)
+    rounding = torch.finfo(expected.dtype).eps ** 0.5
+    scale = float(expected.abs().max())
+    return torch.allclose(ours[-1], expected, rtol=rounding, atol=rounding * scale, equal_nan=True)

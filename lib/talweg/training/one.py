@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -15,8 +16,7 @@ from talweg.training.epochs import config, placed, rng_devices
 from talweg.training.loop import Listener, Training, run
 from talweg.training.recorder import EVALUATED_AT_ONCE, Recorder
 from talweg.training.statistics import estimate_statistics
-
-DEFAULT_RECORD = ("loss", "val_loss", "val_accuracy")
+from talweg.training.trial import recorded, tried
 
 
 def train(
@@ -27,9 +27,9 @@ def train(
     epochs: int,
     batch_size: int | None,
     seed: int,
-    record: Iterable[str] = DEFAULT_RECORD,
+    record: Iterable[str] | None = None,
     every: int = 1,
-    loss: Callable[[Tensor, Tensor], Tensor] = F.cross_entropy,
+    loss: Callable[[Any, Tensor], Tensor] = F.cross_entropy,
     schedule: Callable[[int], float] | None = None,
     device: torch.device | str | None = None,
     listeners: Iterable[Listener] = (),
@@ -44,9 +44,9 @@ def train(
     model : Module
         Trained in place, and moved to `device`.
     dataset : Dataset
-        Of the model's dtype.
+        Of the model's dtype, or integers (tokens) for a model that begins with an embedding.
     optimizer : torch.optim.Optimizer
-        Holds the model's parameters.
+        Holds the model's parameters, or those of them that are to be trained.
     epochs : int
         How often each sample is visited.
     batch_size : int or None
@@ -56,12 +56,14 @@ def train(
     record : str or iterable of str
         "loss" (of the batch, before each step; then of the last batch after the last step: steps + 1 values),
         "grad_norm" (of the batch, steps values), "step_norm" (length of the update, steps), "weight_norm" (steps + 1),
-        "trajectory" (parameter vectors each `every` steps, from step 0), and, before training and after each epoch
-        (epochs + 1 values), "val_loss", "val_accuracy", "train_loss", "train_accuracy" over the whole set.
+        "trajectory" (vectors of all parameters, frozen ones too, as the θ of `Objective.of`; each `every` steps, from
+        step 0), and, before training and after each epoch (epochs + 1 values), "val_loss", "val_accuracy", "train_loss",
+        "train_accuracy" over the whole set. The norms are over the parameters that are trained. Default: "loss",
+        "val_loss", and "val_accuracy" if there is one: for outputs (n, classes) and class labels (n,).
     every : int
         Steps from one point of the trajectory to the next.
     loss : callable
-        (outputs, y) → mean over the samples.
+        (outputs, y) → mean over the samples. The outputs are what the model returns, also a tuple or a dict.
     schedule : callable, optional
         t = 1, 2, … → the factor of lr in step t; afterwards lr is what it was.
     device : optional
@@ -79,7 +81,10 @@ def train(
     NonFiniteLoss
         If the loss becomes NaN or infinite, before an update is made from it; it names the step.
     ValueError
-        If the optimizer does not hold the model's parameters, or model and data differ in dtype.
+        If the optimizer does not hold the model's parameters, model and data differ in dtype, the model cannot take
+        the data or the loss its outputs, or an accuracy is asked for where there is none. Nothing has changed then.
+    TypeError
+        If `dataset` is none.
 
     Examples
     --------
@@ -95,7 +100,7 @@ def train(
     """
     dataset = placed(dataset, device, model)
     training = OneModel(model.to(dataset.x_train.device), dataset, optimizer, loss, seed)
-    recorder = Recorder(record, every)
+    recorder = Recorder(recorded(record, tried(model, dataset, loss, batch_size), dataset), every)
     was_training = model.training
     with torch.random.fork_rng(rng_devices(dataset.x_train.device)):
         torch.manual_seed(seed)
@@ -116,9 +121,15 @@ class OneModel(Training):
     def __init__(self, model: nn.Module, dataset: Dataset, optimizer: torch.optim.Optimizer, loss: Callable, seed: int):
         super().__init__(dataset, loss, _held(model, optimizer), [seed])
         self.model, self.optimizer = model, optimizer
+        held = set(self.parameters)
+        self.left_out = [p for p in model.parameters() if p not in held]  # no optimizer clears their gradients
 
-    def outputs(self, x: Tensor) -> Tensor:
-        return self.model(x)[None]
+    def all_parameters(self) -> list[Tensor]:
+        return list(self.model.parameters())
+
+    def outputs(self, x: Tensor) -> Sequence[Any] | Tensor:
+        outputs = self.model(x)
+        return outputs[None] if isinstance(outputs, Tensor) else [outputs]
 
     def batch_losses(self, index: Tensor) -> Tensor:
         x, y = self.dataset.x_train[index[0]], self.dataset.y_train[index[0]]
@@ -132,6 +143,8 @@ class OneModel(Training):
         def closure() -> Tensor:
             nonlocal first
             self.optimizer.zero_grad()
+            for p in self.left_out:
+                p.grad = None
             value = self.loss(self.model(x), y)
             if first:
                 self.check(value.detach()[None])
@@ -165,7 +178,7 @@ class OneModel(Training):
 def _held(model: nn.Module, optimizer: torch.optim.Optimizer) -> list[Tensor]:
     """The parameters to train; ValueError if the optimizer holds none of them (a model made anew after it, say)."""
     held = {id(p) for group in optimizer.param_groups for p in group["params"]}
-    parameters: list[Tensor] = [p for p in model.parameters() if p.requires_grad]
-    if not any(id(p) in held for p in parameters):
+    parameters: list[Tensor] = [p for p in model.parameters() if p.requires_grad and id(p) in held]
+    if not parameters:
         raise ValueError("optimizer must hold the model's parameters; it holds none of them.")
     return parameters

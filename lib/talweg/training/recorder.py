@@ -70,11 +70,13 @@ class Recorder(Listener):
     def _evaluate(self, training: Training, part: str) -> None:
         """Note loss and accuracy on one of the sets."""
         x, y = getattr(training.dataset, f"x_{part}"), getattr(training.dataset, f"y_{part}")
-        total = right = 0
+        total: Tensor | int = 0
+        right: Tensor | int = 0
         for x_some, y_some in zip(x.split(EVALUATED_AT_ONCE), y.split(EVALUATED_AT_ONCE), strict=True):
             outputs = training.outputs(x_some)
             total += torch.stack([training.loss(one, y_some) for one in outputs]) * len(y_some)
             if f"{part}_accuracy" in self.names:
+                assert isinstance(outputs, Tensor)  # no others are asked for it: see `talweg.training.trial`
                 right += (outputs.argmax(-1) == y_some).sum(1)
         self._add(f"{part}_loss", torch.as_tensor(total) / len(y))
         self._add(f"{part}_accuracy", torch.as_tensor(right) / len(y))
@@ -88,7 +90,7 @@ class Recorder(Listener):
         if "weight_norm" in self.names:
             self._add("weight_norm", norms(training.rows(training.parameters)))
         if "trajectory" in self.names and training.step % self.every == 0:
-            rows = training.rows(training.parameters)
+            rows = training.rows(training.all_parameters())  # as in the θ of an Objective
             self.trajectory.append(torch.cat([p.flatten(1) for p in rows], dim=1).clone())
 
 

@@ -13,7 +13,7 @@ from talweg.models import MLP
 from talweg.objective import Mean, Objective
 from talweg.optimizers import SGD, Rule, number
 from talweg.training import NonFiniteLoss, minimize, train, train_seeds
-from talweg.training.descent import draw
+from talweg.training.sampling import draw
 
 float64 = torch.float64
 

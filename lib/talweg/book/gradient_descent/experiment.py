@@ -14,7 +14,7 @@ from talweg.experiments.tasks import Config, Parts
 from talweg.objective import Objective
 from talweg.optimizers import SGD
 from talweg.training import minimize
-from talweg.training.descent import draw
+from talweg.training.sampling import draw
 
 DIGIT = 8  # the question of the linear regression: "is it an eight?", answered by ±1
 
