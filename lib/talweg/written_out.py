@@ -28,7 +28,14 @@ from talweg.normalization import standardize
 
 
 class WrittenOut(TorchFunctionMode):
-    """While it is active, these operations are computed from elementary ones, with the same values to rounding."""
+    """While it is active, these operations are computed from elementary ones, with the same values to rounding.
+
+    order: of the highest derivative that will be taken. For the second, normalizations stay fused, which is faster.
+    """
+
+    def __init__(self, order: int = 3):
+        super().__init__()
+        self._table = _FOR_SECOND if order <= 2 else _FOR_THIRD
 
     def __enter__(self) -> WrittenOut:
         # `multi_head_attention_forward` calls the kernels of attention out of this mode's sight, so they are chosen here.
@@ -43,7 +50,7 @@ class WrittenOut(TorchFunctionMode):
         self._attention.__exit__(kind, error, traceback)
 
     def __torch_function__(self, func: Callable, types: Sequence, args: tuple = (), kwargs: dict | None = None):
-        return _WRITTEN_OUT.get(func, func)(*args, **(kwargs or {}))
+        return self._table.get(func, func)(*args, **(kwargs or {}))
 
 
 @contextmanager
@@ -66,14 +73,15 @@ def explained() -> Iterator[None]:
         raise
 
 
-def refuse_fused(value: Tensor) -> None:
-    """ValueError if a value's graph holds a fused normalization, so that its third derivatives would be wrong."""
+def refuse_fused(value: Tensor, order: int = 3) -> None:
+    """ValueError if a value's graph holds a fused normalization whose derivatives of that order would be wrong."""
+    fused = _WRONG_SECOND if order <= 2 else _WRONG_THIRD
     found, waiting = set(), [value.grad_fn]
     while waiting:
         node = waiting.pop()
         if node is None or node in found:
             continue
-        if node.name().startswith(_FUSED):
+        if node.name().startswith(fused):
             raise ValueError(
                 f"loss must be computed within `with talweg.written_out.WrittenOut():`, because it contains {node.name()}, "
                 "a fused normalization whose higher derivatives are wrong in PyTorch."
@@ -231,14 +239,22 @@ def _last_axes(shape: Sequence[int]) -> list[int]:
     return list(range(-len(shape), 0))
 
 
-# Names of their nodes in autograd's graph, on CPU and GPU
-_FUSED = (
+# Names of nodes in autograd's graph, on CPU and GPU
+_WRONG_SECOND = ("WeightNormInterface",)
+_WRONG_THIRD = (
     *("NativeLayerNorm", "FusedRmsNorm", "NativeGroupNorm", "NativeBatchNorm", "CudnnBatchNorm", "MiopenBatchNorm"),
-    "WeightNormInterface",
+    *_WRONG_SECOND,
 )
 # How PyTorch says that there is no second derivative
 _MISSING = re.compile(r"derivative for '?(?:aten::)?_?(?P<name>\w+)'? is not implemented|once_differentiable")
-_WRITTEN_OUT: dict[Callable, Callable] = {
+_FOR_SECOND: dict[Callable, Callable] = {
+    F.hardsigmoid: hardsigmoid,
+    F.embedding_bag: embedding_bag,
+    F.multi_margin_loss: multi_margin_loss,
+    torch._weight_norm: weight_norm,  # pyright: ignore[reportPrivateImportUsage]  # the operation has no public name
+}
+_FOR_THIRD: dict[Callable, Callable] = {
+    **_FOR_SECOND,
     F.layer_norm: layer_norm,
     torch.layer_norm: layer_norm,
     F.rms_norm: rms_norm,
@@ -247,8 +263,4 @@ _WRITTEN_OUT: dict[Callable, Callable] = {
     torch.group_norm: group_norm,
     F.batch_norm: batch_norm,
     F.instance_norm: instance_norm,
-    F.hardsigmoid: hardsigmoid,
-    F.embedding_bag: embedding_bag,
-    F.multi_margin_loss: multi_margin_loss,
-    torch._weight_norm: weight_norm,  # pyright: ignore[reportPrivateImportUsage]  # the operation has no public name
 }

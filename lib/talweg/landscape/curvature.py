@@ -222,11 +222,11 @@ def operator_of(f: Objective | Operator, theta: Tensor | None) -> Operator:
 
 
 def refuse_half_precision(theta: Tensor) -> None:
-    """ValueError for a point of fewer digits than float32's: its eigenvalues would be off by as much as they differ."""
+    """ValueError for a point of fewer digits than float32's, where rounding is as large as what would be measured."""
     if torch.finfo(theta.dtype).bits < 32:
         raise ValueError(
-            f"theta is {theta.dtype}, whose rounding hides eigenvalues: take theta.float(), and for a network an objective "
-            "with dtype=torch.float32."
+            f"theta is {theta.dtype}, too coarse for curvature: take theta.float(), and for a network an objective with "
+            "dtype=torch.float32."
         )
 
 
