@@ -60,9 +60,8 @@ def explained() -> Iterator[None]:
         yield
     except RuntimeError as error:
         if missing := _MISSING.search(str(error)):
-            operation = missing["name"] or "an autograd.Function marked with @once_differentiable"
             raise NotImplementedError(
-                f"curvature needs the second derivative of {operation.removesuffix('_backward')}, which PyTorch does "
+                f"curvature needs the second derivative of {missing['name'].removesuffix('_backward')}, which PyTorch does "
                 "not have: put another operation in its place, or write it out in elementary ones."
             ) from error
         if "Inference tensors" in str(error):
@@ -246,7 +245,7 @@ _WRONG_THIRD = (
     *_WRONG_SECOND,
 )
 # How PyTorch says that there is no second derivative
-_MISSING = re.compile(r"derivative for '?(?:aten::)?_?(?P<name>\w+)'? is not implemented|once_differentiable")
+_MISSING = re.compile(r"derivative for '?(?:aten::)?_?(?P<name>\w+)'? is not implemented")
 _FOR_SECOND: dict[Callable, Callable] = {
     F.hardsigmoid: hardsigmoid,
     F.embedding_bag: embedding_bag,

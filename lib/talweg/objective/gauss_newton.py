@@ -15,7 +15,7 @@ from torch.func import vmap
 from talweg.objective.function import added
 from talweg.objective.network import NetworkObjective
 from talweg.objective.operator import Operator
-from talweg.objective.second_derivatives import differentiable_gradient, twice_differentiable
+from talweg.objective.second_derivatives import twice_differentiable
 from talweg.written_out import explained
 
 __all__ = ["EmpiricalFisher", "GaussNewton", "jacobian_products"]
@@ -82,7 +82,7 @@ class GaussNewton(_OfOutputs):
         z, times, transposed = jacobian_products(batch.outputs, self.theta)
         leaf = z.detach().requires_grad_()
         with twice_differentiable(z.device), torch.enable_grad():
-            slope = differentiable_gradient(batch.loss_of(leaf), leaf)
+            (slope,) = torch.autograd.grad(batch.loss_of(leaf), leaf, create_graph=True, materialize_grads=True)
         if not slope.requires_grad:  # the loss is linear in the outputs
             return torch.zeros_like
 

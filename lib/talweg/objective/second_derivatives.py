@@ -18,7 +18,7 @@ from talweg.objective.fast.convolutions import ConvolutionsOfData
 from talweg.written_out import WrittenOut, explained
 
 __all__ = [
-    "ASYMMETRY", "NotSymmetric", "differentiable_gradient", "hessian_product", "in_own_precision", "kept_products", "twice_differentiable",
+    "ASYMMETRY", "NotSymmetric", "hessian_product", "in_own_precision", "kept_products", "twice_differentiable",
     "whole_hessian",
 ]  # fmt: skip
 
@@ -72,19 +72,15 @@ def twice_differentiable(device: torch.device) -> Iterator[None]:
 
 def hessian_product(f: Callable[[Tensor], Tensor], theta: Tensor, v: Tensor) -> Tensor:
     """∇²f(θ) v = ∇(∇f · v)."""
-
-    def slope(point: Tensor, one: Tensor) -> Tensor:
-        return gradient_of(lambda point: one * f(point))(point) @ v
-
     with twice_differentiable(theta.device):
-        return gradient_of(slope, argnums=(0, 1))(theta, theta.new_ones(()))[0]
+        return gradient_of(lambda point: gradient_of(f)(point) @ v)(theta)
 
 
 def kept_products(f: Callable[[Tensor], Tensor], theta: Tensor) -> Callable[[Tensor], Tensor]:
     """v ↦ ∇²f(θ) v with the graph of the gradient kept, so that each product is one pass back through it."""
     with twice_differentiable(theta.device), torch.enable_grad(), ConvolutionsOfData():
         leaf = theta.clone().requires_grad_()
-        gradient = differentiable_gradient(f(leaf), leaf)
+        (gradient,) = torch.autograd.grad(f(leaf), leaf, create_graph=True, materialize_grads=True)
 
     def product(v: Tensor) -> Tensor:
         if not gradient.requires_grad:  # f is linear
@@ -103,13 +99,3 @@ def whole_hessian(f: Callable[[Tensor], Tensor], theta: Tensor) -> Tensor:
     if asymmetry > 10 * ASYMMETRY.get(theta.dtype, torch.inf):  # the norms add up the rounding of all rows
         raise NotSymmetric(asymmetry)
     return (rows + rows.T) / 2
-
-
-def differentiable_gradient(value: Tensor, leaf: Tensor) -> Tensor:
-    """The gradient of a scalar, with its graph.
-
-    It starts from a one that has a gradient of its own: an autograd.Function that is `once_differentiable` leaves its
-    part of the second derivative out, silently, unless what comes back to it requires one (`hessian_product` likewise).
-    """
-    one = torch.ones_like(value, requires_grad=True)
-    return torch.autograd.grad(value, leaf, one, create_graph=True, materialize_grads=True)[0]

@@ -135,21 +135,6 @@ def test_trace_density_and_eigenpairs_are_those_of_the_matrix(name):
     assert saddle_index(f, f.theta) == (values < -1e-3 * values.abs().max()).sum()
 
 
-class Once(torch.autograd.Function):
-    @staticmethod
-    def forward(x):
-        return x**3
-
-    @staticmethod
-    def setup_context(ctx, inputs, output):
-        ctx.save_for_backward(*inputs)
-
-    @staticmethod
-    @torch.autograd.function.once_differentiable
-    def backward(ctx, g):
-        return 3 * ctx.saved_tensors[0] ** 2 * g
-
-
 def distances(outputs, y):
     return torch.cdist(outputs, outputs, p=3).mean()
 
@@ -158,13 +143,7 @@ def several_labels(outputs, y):
     return F.multilabel_margin_loss(outputs, torch.stack([y, -torch.ones_like(y), -torch.ones_like(y)], 1))
 
 
-def once(outputs, y):
-    return Once.apply(outputs).mean()
-
-
-@pytest.mark.parametrize(
-    "loss, name", [(distances, "cdist"), (several_labels, "multilabel_margin_loss"), (once, "once_differentiable")]
-)
+@pytest.mark.parametrize("loss, name", [(distances, "cdist"), (several_labels, "multilabel_margin_loss")])
 def test_what_has_no_second_derivative_is_named(loss, name):
     f = Objective.of(MLP((4, 5, 3), "tanh").double(), loss, FLAT, torch.arange(8) % 3)
     for compute in (
