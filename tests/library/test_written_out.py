@@ -11,7 +11,7 @@ F64 = torch.float64
 
 
 def noise(*shape, seed=0):
-    return torch.randn(*shape, dtype=F64, generator=torch.Generator().manual_seed(seed))
+    return torch.randn(shape, dtype=F64, generator=torch.Generator().manual_seed(seed))
 
 
 MEAN, VARIANCE, WEIGHT, BIAS = noise(4), noise(4, seed=1).square(), noise(4, seed=2), noise(4, seed=3)
