@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, SupportsIndex
 
 if TYPE_CHECKING:
-    from torch import Tensor
+    from torch import Generator, Tensor
 
 
 def one_of(argument: str, given: object, allowed: Iterable[str]) -> str:
@@ -35,3 +35,15 @@ def finite(argument: str, given: Tensor) -> Tensor:
     if not given.isfinite().all():
         raise ValueError(f"{argument} must be finite; got NaN or infinity.")
     return given.detach()
+
+
+def generator_or_none(argument: str, given: object) -> Generator | None:
+    """Return `given` if it is a torch.Generator or None; else a TypeError that says how a seed becomes one."""
+    from torch import Generator
+
+    if given is None or isinstance(given, Generator):
+        return given
+    raise TypeError(
+        f"{argument} must be a torch.Generator or None; got {given!r}. A seed becomes one by "
+        "torch.Generator().manual_seed(seed)."
+    )

@@ -1,12 +1,11 @@
-"""Curvature without its matrix: eigenpairs, spectral density, trace and saddle index, all from products H v.
+"""The outermost eigenpairs of the curvature without its matrix, from products H v alone.
 
-Each is called with an objective and a point, and is then that of the Hessian ∇²f(θ); or with an `Operator` alone, such as
-`talweg.objective.GaussNewton(f, theta)`.
+`eigenpairs` is called with an objective and a point, and is then of the Hessian ∇²f(θ); or with an `Operator` alone, such
+as `talweg.objective.GaussNewton(f, theta)`. So are `trace` and `spectral_density` (`talweg.landscape.spectrum`).
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -14,14 +13,11 @@ import torch
 from torch import Tensor
 
 from talweg.arguments import finite, one_of, positive_int
-from talweg.landscape.lanczos import ROUNDING, Chain, Product, gaussian, tridiagonal
+from talweg.landscape.lanczos import ROUNDING, Chain, Product, gaussian
 from talweg.objective import Objective, Operator
-from talweg.objective.function import HESSIAN_LIMIT
+from talweg.objective.second_derivatives import in_own_precision
 
-__all__ = [
-    "Eigenpairs", "NotConverged", "SpectralDensity", "Trace", "eigenpairs", "saddle_index", "spectral_density",
-    "trace",
-]  # fmt: skip
+__all__ = ["Eigenpairs", "NotConverged", "eigenpairs", "operator_of", "refuse_half_precision"]
 
 WHICH = ("largest", "smallest", "magnitude")
 
@@ -53,23 +49,6 @@ class Eigenpairs(NamedTuple):
     vectors: Tensor
     residuals: Tensor
     products: int
-
-
-class Trace(NamedTuple):
-    """An estimated trace: its value, its standard error, and the samples vᵀHv it is the mean of.
-
-    Examples
-    --------
-    >>> from talweg.landscape import trace
-    >>> from talweg.surfaces import Quadratic
-    >>> found = trace(Quadratic([1.0, 2.0]), [0.0, 0.0], samples=4)
-    >>> found.samples.tolist(), found.standard_error.item()
-    ([3.0, 3.0, 3.0, 3.0], 0.0)
-    """
-
-    value: Tensor
-    standard_error: Tensor
-    samples: Tensor
 
 
 class NotConverged(RuntimeError):
@@ -135,7 +114,7 @@ def eigenpairs(
     Raises
     ------
     ValueError
-        k above the dimension.
+        k above the dimension, or a point in half precision, whose rounding hides eigenvalues.
     FloatingPointError
         A product is not finite.
     NotConverged
@@ -148,7 +127,8 @@ def eigenpairs(
     >>> eigenpairs(Quadratic([1.0, 5.0, -9.0]), [0.0, 0.0, 0.0], k=2).values.round(decimals=6).tolist()
     [5.0, 1.0]
     """
-    operator = _operator(f, theta)
+    operator = operator_of(f, theta)
+    refuse_half_precision(operator.theta)
     dim = operator.shape[0]
     if positive_int("k", k) > dim:
         raise ValueError(f"k must be at most the number of parameters, {dim}; got {k}.")
@@ -158,7 +138,8 @@ def eigenpairs(
     limit = min(dim, max(k, max(20 * k, 300) if max_products is None else positive_int("max_products", max_products)))
     generator = torch.Generator().manual_seed(seed)
     start = gaussian(operator.theta, generator) if start is None else _direction(operator.vector(start, "start"))
-    return _lanczos(operator, start, k, tol, which, limit, generator)
+    with in_own_precision(operator.device):
+        return _lanczos(operator, start, k, tol, which, limit, generator)
 
 
 def _lanczos(
@@ -177,33 +158,47 @@ def _lanczos(
         if (residuals <= tolerance(values)).all() and _nothing_beyond(chain, values[-1], which, tolerance):
             return _pairs(chain, values, s, residuals, start)
     values, s, residuals = _outermost(chain, 0, k, which)
-    found = _pairs(chain, values, s, residuals, start)
-    if chain.length == len(start) and (residuals <= tolerance(values)).all():
-        return found
-    worst = (residuals / values.abs()).max()
+    excess = (residuals / tolerance(values)).max()
+    reason = (
+        f"the largest residual is {excess:.2g} times what tol allows"
+        if excess > 1
+        else "they have converged, but the Krylov space ended early, and further copies may lie beyond"
+    )
     raise NotConverged(
-        f"{k} eigenpairs did not reach tol={tol} in {limit} products: the largest relative residual is {worst:.2g}. "
-        "Raise max_products or tol.",
-        found,
+        f"{k} eigenpairs did not reach tol={tol} in {limit} products: {reason}. Raise max_products or tol.",
+        _pairs(chain, values, s, residuals, start),
     )
 
 
 def _outermost(chain: Chain, first: int, k: int, which: str) -> tuple[Tensor, Tensor, Tensor]:
     """The first k Ritz pairs of T from row `first` on, in the wanted order: values, coefficients (columns), residuals."""
     values, s, residuals = chain.ritz(first)
-    key = {"largest": -values, "smallest": values, "magnitude": -values.abs()}[which]
-    order = key.argsort()[:k]
+    order = _inwards(values, which).argsort()[:k]
     return values[order], s[:, order], residuals[order]
 
 
+def _inwards(values: Tensor, which: str) -> Tensor:
+    """What grows from the outermost of the wanted values inwards."""
+    return {"largest": -values, "smallest": values, "magnitude": -values.abs()}[which]
+
+
 def _nothing_beyond(chain: Chain, last: Tensor, which: str, tolerance: Callable[[Tensor], Tensor]) -> bool:
-    """Whether the last block has converged, too: after a breakdown, copies of a found eigenvalue may still come."""
-    if chain.block == chain.length:
-        return chain.length == len(chain.vectors[0])
-    if chain.block == 0:
+    """Whether no eigenvalue lies beyond the last one found, as further copies of some may where a block has ended.
+
+    A block that began at a random vector and has ended holds an eigenvector of each distinct eigenvalue that the blocks
+    before it left over. If its outermost is not beyond the last one found, nothing that is still left over is.
+    """
+    if chain.block < chain.length:
+        values, _, residuals = _outermost(chain, chain.block, chain.length, which)
+        if not (residuals <= tolerance(values)).all():
+            return chain.block == 0 or bool(residuals[0] <= tolerance(values)[0])
+        chain.begin_block()  # all of it has converged: in all but rounding the space is exhausted
+    if chain.length == len(chain.vectors[0]):
         return True
-    leading, _, residual = _outermost(chain, chain.block, 1, which)
-    return bool(residual[0] <= tolerance(leading)[0])
+    if chain.before == 0:  # it may have begun at a vector of the caller's, in an invariant space
+        return False
+    leading = _outermost(chain, chain.before, 1, which)[0]
+    return bool(_inwards(leading, which) >= _inwards(last, which) - tolerance(last))
 
 
 def _pairs(chain: Chain, values: Tensor, s: Tensor, residuals: Tensor, like: Tensor) -> Eigenpairs:
@@ -214,213 +209,7 @@ def _pairs(chain: Chain, values: Tensor, s: Tensor, residuals: Tensor, like: Ten
     return Eigenpairs(values.to(like), vectors * signs, residuals.to(like), chain.length)
 
 
-class SpectralDensity(NamedTuple):
-    """A density by stochastic Lanczos quadrature: `probes` spectra of Dirac masses.
-
-    Each row of weights sums to 1; rows shorter than others are filled with weights of 0.
-
-    Parameters
-    ----------
-    nodes, weights
-        Where the masses are, and how large, (probes, steps) each.
-
-    Examples
-    --------
-    >>> import torch
-    >>> from talweg.landscape import SpectralDensity
-    >>> found = SpectralDensity(torch.tensor([[0.0, 4.0]]), torch.tensor([[0.75, 0.25]]))
-    >>> found.moment(1).item(), found.share_below(1.0).item()
-    (1.0, 0.75)
-    """
-
-    nodes: Tensor
-    weights: Tensor
-
-    def moment(self, p: int) -> Tensor:
-        """Estimate of tr(Hᵖ)/P, the p-th moment of the spectrum."""
-        return (self.weights * self.nodes**p).sum(1).mean()
-
-    def density(self, grid: Tensor, width: float | None = None) -> Tensor:
-        """The density at the points of `grid` (G,), each mass spread by a Gaussian of the given standard deviation.
-
-        width: default 1/100 of the spectrum's range.
-        """
-        grid = torch.as_tensor(grid).to(self.nodes)
-        width = float(self.nodes.max() - self.nodes.min()) / 100 if width is None else width
-        if not 0 < width < math.inf:
-            raise ValueError(f"width must be positive and finite; got {width!r}.")
-        masses = torch.exp(-(((grid[:, None] - self.nodes.reshape(1, -1)) / width) ** 2) / 2)
-        return masses @ self.weights.reshape(-1) / (len(self.nodes) * width * math.sqrt(2 * math.pi))
-
-    def share_below(self, threshold: float) -> Tensor:
-        """Estimated share of eigenvalues below a threshold."""
-        return torch.where(self.nodes < threshold, self.weights, 0).sum(1).mean()
-
-
-def spectral_density(
-    f: Objective | Operator, theta: Tensor | None = None, *, probes: int = 4, steps: int = 80, seed: int = 0
-) -> SpectralDensity:
-    """The density of the eigenvalues of ∇²f(θ), by stochastic Lanczos quadrature.
-
-    In expectation the first 2·steps − 1 moments are those of the spectrum.
-
-    Parameters
-    ----------
-    f, theta
-        As in `eigenpairs`.
-    probes
-        Random vectors (Gaussian), averaged over.
-    steps
-        Products for each, at most P.
-    seed
-        Of the probes.
-
-    Raises
-    ------
-    FloatingPointError
-        A product is not finite.
-
-    References
-    ----------
-    Ghorbani, Krishnan & Xiao 2019, arXiv:1901.10159.
-
-    Examples
-    --------
-    >>> from talweg.landscape import spectral_density
-    >>> from talweg.surfaces import Quadratic
-    >>> found = spectral_density(Quadratic([1.0, 1.0, 4.0]), [0.0, 0.0, 0.0], probes=2)
-    >>> round(found.nodes.min().item(), 6), round(found.nodes.max().item(), 6)
-    (1.0, 4.0)
-    """
-    operator, generator = _operator(f, theta), torch.Generator().manual_seed(seed)
-    steps = min(positive_int("steps", steps), operator.shape[0])
-    nodes, weights = torch.zeros(2, positive_int("probes", probes), steps, dtype=torch.float64)
-    for row in range(probes):
-        diagonal, off_diagonal = tridiagonal(operator, gaussian(operator.theta, generator), steps)
-        T = torch.diag(diagonal) + torch.diag(off_diagonal, 1) + torch.diag(off_diagonal, -1)
-        values, s = torch.linalg.eigh(T)
-        nodes[row, : len(values)], weights[row, : len(values)] = values, s[0] ** 2
-        nodes[row, len(values) :] = values[-1]
-    return SpectralDensity(nodes, weights)
-
-
-def trace(
-    f: Objective | Operator,
-    theta: Tensor | None = None,
-    *,
-    samples: int = 100,
-    rtol: float | None = None,
-    seed: int = 0,
-) -> Trace:
-    """The trace of ∇²f(θ) with its standard error: the mean of vᵀHv over random signs v.
-
-    Parameters
-    ----------
-    f, theta
-        As in `eigenpairs`.
-    samples
-        Number of products, at least 2.
-    rtol
-        Stop earlier, once the standard error is at most rtol·|trace| (after 8 samples).
-    seed
-        Of the signs.
-
-    Returns
-    -------
-    Trace
-        value, standard_error and samples.
-
-    Raises
-    ------
-    FloatingPointError
-        A product is not finite.
-
-    References
-    ----------
-    Hutchinson 1990, A stochastic estimator of the trace of the influence matrix.
-
-    Examples
-    --------
-    >>> from talweg.landscape import trace
-    >>> from talweg.surfaces import Quadratic
-    >>> trace(Quadratic([1.0, 2.0, 3.0]), [0.0, 0.0, 0.0]).value.item()  # exact where the Hessian is diagonal
-    6.0
-    """
-    operator, generator = _operator(f, theta), torch.Generator().manual_seed(seed)
-    if positive_int("samples", samples) < 2:
-        raise ValueError(f"samples must be at least 2, for a standard error; got {samples}.")
-    found: list[Tensor] = []
-    for _ in range(samples):
-        v = torch.randint(2, operator.shape[:1], generator=generator).to(operator.theta) * 2 - 1
-        found.append((operator @ v) @ v)
-        if not found[-1].isfinite():
-            raise FloatingPointError(f"the Hessian-vector product number {len(found)} is not finite at this point")
-        if rtol is not None and len(found) >= 8:
-            values = torch.stack(found)
-            if _standard_error(values) <= rtol * values.mean().abs():
-                break
-    values = torch.stack(found)
-    return Trace(values.mean(), _standard_error(values), values)
-
-
-def _standard_error(values: Tensor) -> Tensor:
-    return values.std() / len(values) ** 0.5
-
-
-def saddle_index(
-    f: Objective, theta: Tensor, *, threshold: float = 1e-3, limit: int = 64, tol: float = 1e-2, seed: int = 0
-) -> int:
-    """The number of directions of descent at θ: eigenvalues below −threshold·(largest |λ|), 0 at a minimum.
-
-    The bulk of a network's spectrum lies around zero, on both sides: without a threshold the index would count
-    rounding. Up to 4096 parameters it comes from the exact Hessian; above, from Lanczos's method.
-
-    Parameters
-    ----------
-    f, theta
-        The objective and the point, (P,).
-    threshold
-        At least 0.
-    limit
-        Largest number that is counted by Lanczos's method.
-    tol, seed
-        As in `eigenpairs`.
-
-    Raises
-    ------
-    ValueError
-        More than `limit` eigenvalues lie below the border.
-
-    Examples
-    --------
-    >>> from talweg.landscape import saddle_index
-    >>> from talweg.surfaces import Saddle
-    >>> saddle_index(Saddle([1.0, -1.0, -2.0]), [0.0, 0.0, 0.0])
-    2
-    """
-    theta = finite("theta", f.point(theta))
-    if not threshold >= 0:
-        raise ValueError(f"threshold must be at least 0; got {threshold!r}.")
-    if f.dim <= HESSIAN_LIMIT:
-        values = torch.linalg.eigvalsh(f.hessian(theta))
-        return int((values < -threshold * values.abs().max()).sum())
-    border = -threshold * eigenpairs(f, theta, 1, tol, which="magnitude", seed=seed).values[0].abs()
-    k = 4
-    while k <= 2 * limit:
-        try:
-            values = eigenpairs(f, theta, k, tol, which="smallest", seed=seed).values
-        except NotConverged as error:  # eigenvalues near zero need not converge, those below the border have to
-            found = error.found
-            if not (found.residuals[found.values < border] <= tol * found.values[found.values < border].abs()).all():
-                raise
-            values = found.values
-        if (values >= border).any():
-            return int((values < border).sum())
-        k *= 2
-    raise ValueError(f"limit must be larger: more than {limit} eigenvalues lie below {border:.3g}.")
-
-
-def _operator(f: Objective | Operator, theta: Tensor | None) -> Operator:
+def operator_of(f: Objective | Operator, theta: Tensor | None) -> Operator:
     """The operator that is given, or the Hessian of the objective at theta."""
     if isinstance(f, Operator):
         if theta is not None:
@@ -430,6 +219,15 @@ def _operator(f: Objective | Operator, theta: Tensor | None) -> Operator:
     if theta is None:
         raise TypeError(f"theta must be given: {type(f).__name__} is an objective, and its curvature that of a point.")
     return f.hessian_at(finite("theta", f.point(theta)))
+
+
+def refuse_half_precision(theta: Tensor) -> None:
+    """ValueError for a point of fewer digits than float32's, where rounding is as large as what would be measured."""
+    if torch.finfo(theta.dtype).bits < 32:
+        raise ValueError(
+            f"theta is {theta.dtype}, too coarse for curvature: take theta.float(), and for a network an objective with "
+            "dtype=torch.float32."
+        )
 
 
 def _direction(v: Tensor) -> Tensor:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from talweg.arguments import one_of
+from talweg.arguments import generator_or_none, one_of
 from talweg.models.norms import is_norm
 
 __all__ = ["random_directions"]
@@ -45,6 +45,7 @@ def random_directions(
     (True, [0.0, 0.0])
     """
     one_of("normalize", normalize, NORMALIZE)
+    generator_or_none("generator", generator)
     fixed = {id(p) for module in model.modules() if is_norm(module) for p in module.parameters()}
     parameters = list(model.parameters())
     if not any(p.ndim > 1 and id(p) not in fixed for p in parameters):

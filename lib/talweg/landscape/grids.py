@@ -67,11 +67,16 @@ def _load(file: str | os.PathLike | None, key: str | None, weights: Tensor) -> t
 
 def _save(file: str | os.PathLike, key: str | None, values: Tensor, done: Tensor) -> None:
     with whole_file(file) as out:
-        numpy.savez(out, key=numpy.array(key), values=values.cpu().numpy(), done=done.numpy())
+        numpy.savez(out, key=numpy.array(key), values=_numpy(values), done=done.numpy())
+
+
+def _numpy(numbers: Tensor) -> numpy.ndarray:
+    """As an array; bfloat16, which NumPy does not have, as float32, which holds the same numbers."""
+    return (numbers.float() if numbers.dtype == torch.bfloat16 else numbers).detach().cpu().numpy()
 
 
 def _key(f: Objective, origin: Tensor, directions: Tensor, weights: Tensor) -> str:
     """What tells one grid from another: its points, and f at two of them, rounded, since machines round differently."""
     ends = f.slice(origin, directions, weights[[0, len(weights) // 2]])
-    parts = [*(part.detach().cpu().numpy().tobytes() for part in (origin, directions, weights))]
+    parts = [*(_numpy(part).tobytes() for part in (origin, directions, weights))]
     return hashlib.sha256(b"".join([*parts, " ".join(f"{v:.3e}" for v in ends.tolist()).encode()])).hexdigest()

@@ -24,7 +24,8 @@ class Chain:
     the last two vectors only, so these are taken out first. Then what rounding has left in all vectors is taken out:
     without that, found eigenvectors come back again and again, as ghosts. All coefficients are kept in T, so that
     H V = V T + β v eᵀ holds to rounding, and so do the residuals taken from it. If the Krylov space is exhausted
-    (β = 0), a new block begins at a random vector: only so are repeated eigenvalues found. `block` is its first row.
+    (β = 0), a new block begins at a random vector: only so are repeated eigenvalues found. `block` is its first row, and
+    `before` that of the block that ended last.
     """
 
     def __init__(self, product: Product, start: Tensor, limit: int, generator: torch.Generator):
@@ -32,7 +33,7 @@ class Chain:
         self.vectors = start.new_empty(min(limit, 16) + 1, len(start))
         self.vectors[0] = start / start.norm()
         self.T = torch.zeros(limit + 1, limit, dtype=torch.float64)
-        self.length, self.block, self.beta, self.scale = 0, 0, 0.0, 0.0
+        self.length, self.before, self.block, self.beta, self.scale = 0, 0, 0, 0.0, 0.0
 
     def grow(self) -> None:
         """One product more; FloatingPointError if it is not finite."""
@@ -52,10 +53,18 @@ class Chain:
         self.length, self.beta = j + 1, w.norm().item()
         # Below this, w is rounding: what the basis cannot express of Hv is zero.
         if self.beta <= ROUNDING * torch.finfo(w.dtype).eps * self.scale or self.length == len(w):
-            self.beta, self.block, w = 0.0, self.length, self._random_orthogonal(w)
-        self.T[j + 1, j] = self.beta
-        if w is not None:
+            self.begin_block()
+        else:
+            self.T[j + 1, j] = self.beta
             self._append(w / w.norm())
+
+    def begin_block(self) -> None:
+        """End the block at hand, as if β were zero, and go on at a random vector; in a full space there is none."""
+        self.before, self.block, self.beta = self.block, self.length, 0.0
+        self.T[self.length, self.length - 1] = 0.0
+        w = self._random_orthogonal(self.vectors[0])
+        if w is not None:
+            self._append(w)
 
     def _random_orthogonal(self, like: Tensor) -> Tensor | None:
         """A random vector orthogonal to all others; None if they fill the space."""

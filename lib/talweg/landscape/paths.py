@@ -58,7 +58,7 @@ def pca(trajectory: Tensor, k: int = 2, *, center: Tensor | None = None) -> Proj
     Parameters
     ----------
     trajectory
-        (T, P).
+        (T, P). In half precision it is decomposed in float32, and the result is rounded to its precision.
     k
         Number of components.
     center
@@ -82,7 +82,8 @@ def pca(trajectory: Tensor, k: int = 2, *, center: Tensor | None = None) -> Proj
     >>> pca(path).variance.round(decimals=3).tolist()
     [0.971, 0.029]
     """
-    trajectory = _path(trajectory)
+    path = _path(trajectory)
+    trajectory = path.float() if path.dtype in (torch.float16, torch.bfloat16) else path
     if len(trajectory) <= positive_int("k", k):
         raise ValueError(f"trajectory must have more than k = {k} points; got {len(trajectory)}.")
     centred = trajectory - trajectory.mean(0)
@@ -99,7 +100,8 @@ def pca(trajectory: Tensor, k: int = 2, *, center: Tensor | None = None) -> Proj
     if center.shape != trajectory.shape[1:]:
         raise ValueError(f"center must have shape {tuple(trajectory.shape[1:])}; got {tuple(center.shape)}.")
     share = (values / gram.diagonal().sum()).to(centred)
-    return Projection(center, directions, (trajectory - center) @ directions.T, share)
+    seen = (center, directions, (trajectory - center) @ directions.T, share)
+    return Projection(*(part.to(path.dtype) for part in seen))
 
 
 def tsne(points: Tensor, perplexity: float | None = None, *, seed: int = 0) -> Tensor:

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from talweg.arguments import positive_int
-from talweg.landscape.curvature import eigenpairs
+from talweg.landscape.curvature import eigenpairs, refuse_half_precision
 from talweg.landscape.lanczos import gaussian
 from talweg.objective import Objective
 
@@ -74,7 +74,7 @@ def sam_sharpness(f: Objective, theta: Tensor, rho: float = 0.05, *, steps: int 
     Raises
     ------
     ValueError
-        rho is not positive and finite.
+        rho is not positive and finite, or the point in half precision.
     FloatingPointError
         The loss at theta is not finite.
 
@@ -90,6 +90,7 @@ def sam_sharpness(f: Objective, theta: Tensor, rho: float = 0.05, *, steps: int 
     1.25
     """
     theta = f.point(theta).detach()
+    refuse_half_precision(theta)
     if not 0 < rho < float("inf"):
         raise ValueError(f"rho must be positive and finite; got {rho!r}.")
     here = f(theta)

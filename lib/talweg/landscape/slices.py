@@ -146,7 +146,9 @@ def _axis(center: Tensor, span: float, resolution: int) -> Tensor:
         raise ValueError(f"span must be positive and finite, got {span}")
     if isinstance(resolution, bool) or not isinstance(resolution, int) or resolution < 2:
         raise ValueError(f"resolution must be a whole number of at least 2, got {resolution!r}")
-    steps = torch.arange(1 - resolution, resolution, 2, dtype=center.dtype, device=center.device)
+    steps = torch.arange(1 - resolution, resolution, 2, device=center.device).to(center.dtype)
+    if not (steps.diff() > 0).all():
+        raise ValueError(f"resolution must be lower: {center.dtype} cannot tell {resolution} points apart")
     return span * steps / (resolution - 1)  # exactly symmetric about an exact 0
 
 

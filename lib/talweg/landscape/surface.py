@@ -29,6 +29,8 @@ class Surface:
     z
         Values (ny, nx), with NaN or infinity where the objective has them (see `nonfinite`).
 
+    Numbers in half precision are kept as float32, which holds them exactly: NumPy, files and plots know no bfloat16.
+
     Raises
     ------
     ValueError
@@ -49,7 +51,9 @@ class Surface:
 
     def __post_init__(self) -> None:
         for name in ("x", "y", "z"):
-            object.__setattr__(self, name, torch.as_tensor(getattr(self, name)).detach())
+            numbers = torch.as_tensor(getattr(self, name)).detach()
+            half = numbers.dtype in (torch.float16, torch.bfloat16)
+            object.__setattr__(self, name, numbers.float() if half else numbers)
         for name, axis in (("x", self.x), ("y", self.y)):
             if axis.ndim != 1 or not len(axis) or not axis.isfinite().all() or not (axis.diff() > 0).all():
                 raise ValueError(f"{name} must be a vector of increasing finite numbers, got shape {tuple(axis.shape)}")

@@ -1,7 +1,7 @@
 """What optimizers and landscapes are written against: a scalar function of a parameter vector; a network as one.
 
-`function.py` first: `Objective` and `Mean`. Then `network.py`, a network with its loss and data; `operator.py` and
-`gauss_newton.py`, its curvature as operators; `fast/`, many points of a line or plane at once.
+`function.py` first: `Objective` and `Mean`. Then `network.py`, a network with its loss and data; `second_derivatives.py`,
+`operator.py` and `gauss_newton.py`, its curvature as operators; `fast/`, many points of a line or plane at once.
 """
 
 from talweg.objective.function import Mean, Objective

@@ -19,7 +19,8 @@ from torch.func import vmap
 from talweg.arguments import positive_int
 from talweg.objective.fast.chunks import evaluate
 from talweg.objective.fast.one_by_one import ManyPoints
-from talweg.objective.operator import Hessian, hessian_product, kept_products
+from talweg.objective.operator import Hessian
+from talweg.objective.second_derivatives import hessian_product, kept_products, whole_hessian
 
 if TYPE_CHECKING:
     from talweg.objective.network import NetworkObjective
@@ -142,7 +143,7 @@ class Objective:
         theta = self.point(theta).detach()
         if self.dim > HESSIAN_LIMIT:
             raise ValueError(f"a full Hessian is limited to {HESSIAN_LIMIT} parameters, this has {self.dim}: use hvp")
-        return added(_hessian(term, theta) for term in self.terms())
+        return added(whole_hessian(term, theta) for term in self.terms())
 
     @torch.no_grad()
     def many(self, thetas: Tensor) -> Tensor:
@@ -268,10 +269,3 @@ def added(tensors: Iterable[Tensor]) -> Tensor:
         total = tensor if total is None else total + tensor
     assert total is not None  # an objective has at least one term
     return total
-
-
-def _hessian(f: Callable[[Tensor], Tensor], theta: Tensor) -> Tensor:
-    """Products with the unit vectors, some at a time; symmetrised, since rounding differs between rows."""
-    units = torch.eye(len(theta), dtype=theta.dtype, device=theta.device)
-    rows = vmap(lambda v: hessian_product(f, theta, v), chunk_size=256)(units)
-    return (rows + rows.T) / 2

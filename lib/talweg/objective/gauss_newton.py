@@ -15,6 +15,8 @@ from torch.func import vmap
 from talweg.objective.function import added
 from talweg.objective.network import NetworkObjective
 from talweg.objective.operator import Operator
+from talweg.objective.second_derivatives import twice_differentiable
+from talweg.written_out import explained
 
 __all__ = ["EmpiricalFisher", "GaussNewton", "jacobian_products"]
 
@@ -79,13 +81,14 @@ class GaussNewton(_OfOutputs):
     def _products(self, batch: NetworkObjective) -> Map:
         z, times, transposed = jacobian_products(batch.outputs, self.theta)
         leaf = z.detach().requires_grad_()
-        with torch.enable_grad():
+        with twice_differentiable(z.device), torch.enable_grad():
             (slope,) = torch.autograd.grad(batch.loss_of(leaf), leaf, create_graph=True, materialize_grads=True)
         if not slope.requires_grad:  # the loss is linear in the outputs
             return torch.zeros_like
 
         def product(v: Tensor) -> Tensor:
-            (curved,) = torch.autograd.grad(slope, leaf, times(v), retain_graph=True, materialize_grads=True)
+            with explained():
+                (curved,) = torch.autograd.grad(slope, leaf, times(v), retain_graph=True, materialize_grads=True)
             return transposed(curved)
 
         return product
@@ -139,14 +142,15 @@ def jacobian_products(f: Map, theta: Tensor) -> tuple[Tensor, Map, Map]:
     J v is the derivative of u ↦ Jᵀ u, which is linear, in the direction v: by reverse mode twice, as every operation
     of torch has a backward and not all have a forward mode.
     """
-    leaf = theta.clone().requires_grad_()
-    with torch.enable_grad():
+    with twice_differentiable(theta.device), torch.enable_grad():
+        leaf = theta.clone().requires_grad_()
         z = f(leaf)
         u = torch.zeros_like(z, requires_grad=True)
         (linear,) = torch.autograd.grad(z, leaf, u, create_graph=True, materialize_grads=True)
 
     def times(v: Tensor) -> Tensor:
-        return torch.autograd.grad(linear, u, v, retain_graph=True, materialize_grads=True)[0]
+        with explained():
+            return torch.autograd.grad(linear, u, v, retain_graph=True, materialize_grads=True)[0]
 
     def transposed(u: Tensor) -> Tensor:
         return torch.autograd.grad(z, leaf, u, retain_graph=True, materialize_grads=True)[0]

@@ -6,27 +6,26 @@ in `talweg.objective.gauss_newton`. `landscape.eigenpairs`, `trace` and `spectra
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
-from torch.func import grad as gradient_of
 
-from talweg.objective.fast.convolutions import ConvolutionsOfData
+from talweg.objective.second_derivatives import ASYMMETRY, NotSymmetric, in_own_precision
 
 if TYPE_CHECKING:
     from scipy.sparse.linalg import LinearOperator
 
     from talweg.objective.function import Objective
 
-__all__ = ["Hessian", "Operator", "hessian_product", "kept_products"]
+__all__ = ["Hessian", "Operator"]
 
 
 class Operator:
     """A symmetric linear map of ℝᴾ that belongs to an objective f at a point θ: `A @ v`, or `A(v)`.
 
-    `shape` (P, P), `dtype` and `device` are those of the matrix it stands for. Subclasses define `product`.
+    `shape` (P, P), `dtype` and `device` are those of the matrix it stands for. Subclasses define `product`. The first two
+    products are compared, u·Av = v·Au, which costs no further one: where that fails, A is no matrix of second derivatives.
 
     Parameters
     ----------
@@ -51,6 +50,8 @@ class Operator:
     def __init__(self, f: Objective, theta: Tensor):
         self.objective, self.theta = f, f.point(theta).detach()
         self.shape = (f.dim, f.dim)
+        self._first: tuple[Tensor, Tensor] | None = None
+        self._compared = False
 
     @property
     def dtype(self) -> torch.dtype:
@@ -67,10 +68,29 @@ class Operator:
         raise NotImplementedError
 
     def __matmul__(self, v: Tensor) -> Tensor:
-        """A v of a vector, (P,) → (P,), or of each column of a matrix, (P, m) → (P, m); ValueError: another shape."""
+        """A v of a vector, (P,) → (P,), or of each column of a matrix, (P, m) → (P, m).
+
+        ValueError: another shape. `NotSymmetric`: the first two products contradict each other.
+        """
         if isinstance(v, Tensor) and v.ndim == 2 and v.shape[1]:
             return torch.stack([self @ column for column in v.T], dim=1)
-        return self.product(self.vector(v))
+        with in_own_precision(self.device):
+            v = self.vector(v)
+            product = self.product(v)
+            if not self._compared:
+                self._compare(v, product)
+        return product
+
+    def _compare(self, v: Tensor, product: Tensor) -> None:
+        """Keep the first pair u, Au, and hold v, Av against it; NotSymmetric if rounding does not explain the difference."""
+        if self._first is None:
+            self._first = v.clone(), product.clone()  # a caller may go on to write over both
+            return
+        (u, other), self._first, self._compared = self._first, None, True
+        size = torch.maximum(u.norm() * product.norm(), v.norm() * other.norm())
+        asymmetry = float((u @ product - v @ other).abs() / size)
+        if asymmetry > ASYMMETRY.get(self.dtype, torch.inf):
+            raise NotSymmetric(asymmetry)
 
     def __call__(self, v: Tensor) -> Tensor:
         """A @ v."""
@@ -113,22 +133,3 @@ class Hessian(Operator):
 
     def product(self, v: Tensor) -> Tensor:
         return self._products(v)
-
-
-def hessian_product(f: Callable[[Tensor], Tensor], theta: Tensor, v: Tensor) -> Tensor:
-    """∇(∇f · v), by reverse mode twice: every operation of torch has a backward, and not all have a forward mode."""
-    return gradient_of(lambda point: gradient_of(f)(point) @ v)(theta)
-
-
-def kept_products(f: Callable[[Tensor], Tensor], theta: Tensor) -> Callable[[Tensor], Tensor]:
-    """v ↦ ∇²f(θ) v with the graph of the gradient kept, by reverse mode twice as in `hessian_product`."""
-    leaf = theta.clone().requires_grad_()
-    with torch.enable_grad(), ConvolutionsOfData():
-        (gradient,) = torch.autograd.grad(f(leaf), leaf, create_graph=True, materialize_grads=True)
-
-    def product(v: Tensor) -> Tensor:
-        if not gradient.requires_grad:  # f is linear
-            return torch.zeros_like(v)
-        return torch.autograd.grad(gradient, leaf, v, retain_graph=True, materialize_grads=True)[0]
-
-    return product

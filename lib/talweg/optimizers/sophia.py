@@ -9,10 +9,11 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from talweg.arguments import one_of
+from talweg.arguments import generator_or_none, one_of
 from talweg.optimizers.hyperparameters import choice, number, pair, whole
 from talweg.optimizers.rule import Rule
 from talweg.optimizers.weight_decay import decoupled
+from talweg.written_out import WrittenOut, explained, refuse_fused
 
 
 class Sophia(Rule):
@@ -135,8 +136,10 @@ class Sophia(Rule):
         parameters = [parameter for group in due for parameter in group["params"] if parameter.requires_grad]
         if not parameters:
             return False
+        generator_or_none("generator", generator)
         with torch.enable_grad():
-            estimate = ESTIMATORS[self.estimator](forward(), parameters, generator=generator)
+            graph = _twice_differentiable(forward) if self.estimator == "hutchinson" else forward()
+            estimate = ESTIMATORS[self.estimator](graph, parameters, generator=generator)
         self._fold(due, dict(zip(parameters, estimate, strict=True)))
         return True
 
@@ -168,10 +171,13 @@ def hutchinson(
 ) -> list[Tensor | None]:
     """Unbiased estimate u ⊙ (H u) of the diagonal of the loss's Hessian, for each parameter (None: not in the graph).
 
+    loss: with its graph, computed within `with talweg.written_out.WrittenOut(order=2):`, as Sophia does, if the model
+    has weight normalization, whose second derivative is wrong in PyTorch (ValueError), or attention, which has none.
     probes: u of random signs ("rademacher": the smaller variance, none at all if H is diagonal) or "normal".
     generator: on the CPU; the same probes on every device.
     """
     one_of("probes", probes, ("rademacher", "normal"))
+    refuse_fused(loss, order=2)
     parameters = list(parameters)
     u = [_probe(parameter, probes, generator) for parameter in parameters]
     return [None if hu is None else ui * hu for ui, hu in zip(u, hessian_product(loss, parameters, u), strict=True)]
@@ -183,7 +189,8 @@ def hessian_product(loss: Tensor, parameters: Sequence[Tensor], u: Sequence[Tens
     terms = [(g * v).sum() for g, v in zip(gradients, u, strict=True) if g is not None and g.requires_grad]
     if not terms:  # the loss is linear in them: H = 0
         return [None if g is None else torch.zeros_like(g) for g in gradients]
-    products = torch.autograd.grad(torch.as_tensor(sum(terms)), parameters, allow_unused=True)
+    with explained():
+        products = torch.autograd.grad(torch.as_tensor(sum(terms)), parameters, allow_unused=True)
     return [
         None if g is None else torch.zeros_like(g) if hu is None else hu
         for g, hu in zip(gradients, products, strict=True)
@@ -209,6 +216,11 @@ def squared_gradient(logits: Tensor, parameters: Sequence[Tensor], labels: Tenso
     """B ĝ ⊙ ĝ with the gradient ĝ of the mean cross-entropy of B samples."""
     gradients = torch.autograd.grad(F.cross_entropy(logits, labels), parameters, allow_unused=True)
     return [None if g is None else len(labels) * g.square() for g in gradients]
+
+
+def _twice_differentiable(forward: Callable[[], Tensor]) -> Tensor:
+    with WrittenOut(order=2):
+        return forward()
 
 
 def _probe(parameter: Tensor, probes: str, generator: torch.Generator | None) -> Tensor:

@@ -260,7 +260,7 @@ def test_saddle_index_counts_the_directions_down(monkeypatch):
     matrix, _ = symmetric(values)
     f, zero = Quadratic(matrix), torch.zeros(len(values), dtype=F64)
     assert saddle_index(f, zero) == 3 and saddle_index(f, zero, threshold=1e-9) == 4
-    monkeypatch.setattr("talweg.landscape.curvature.HESSIAN_LIMIT", 1)
+    monkeypatch.setattr("talweg.landscape.saddle.HESSIAN_LIMIT", 1)
     assert saddle_index(f, zero) == 3
     with pytest.raises(ValueError, match="more than 1 eigenvalues"):
         saddle_index(Quadratic(-matrix), zero, limit=1)
