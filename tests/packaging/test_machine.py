@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -36,6 +37,16 @@ def test_the_list_is_read_as_ci_reads_it():
     script = f'{line}; printf "%s\\n" "${{packages[@]}}"'
     read = subprocess.run(["bash", "-c", script], cwd=ROOT, capture_output=True, text=True, check=True).stdout
     assert read.split("\n")[:-1] == packages()
+
+
+def test_programs_are_not_imported_before_they_run():
+    """What `import talweg_site` brings with it, `python -m` would run a second time, with a warning."""
+    files = [path for path in (ROOT / "_ext").rglob("*.py") if "__main__" in path.read_text(encoding="utf-8")]
+    programs = {".".join(path.relative_to(ROOT / "_ext").with_suffix("").parts) for path in files}
+    assert {"talweg_site.address", "talweg_site.print.pdf"} <= programs
+    script = "import sys, talweg_site; print(*sys.modules)"
+    loaded = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout
+    assert programs & set(loaded.split()) == set()
 
 
 def test_ci_script_is_sound():

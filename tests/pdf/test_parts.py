@@ -8,10 +8,10 @@ import pytest
 from docutils import nodes
 from PIL import Image
 
+from talweg_site.editions import names
 from talweg_site.print import cells as latex_cells
 from talweg_site.print import fonts as latex_fonts
 from talweg_site.print import mathml as latex_mathml
-from talweg_site.print import names as latex_names
 from talweg_site.print import pdf, photographs
 from talweg_site.print import run as latex_run
 from talweg_site.print import structure as latex_structure
@@ -123,9 +123,9 @@ def test_missing_web_fonts_are_told(tmp_path):
 
 
 def test_every_edition_has_the_same_words():
-    expected = latex_names.names("es")
+    expected = names("es")
     for code in ("de", "zh", "ru"):
-        words = latex_names.names(code)
+        words = names(code)
         assert words.keys() == expected.keys() and words["proof"].keys() == expected["proof"].keys()
         assert all("{page}" in words[key] for key in ("to_solution", "to_exercise"))
 

@@ -17,8 +17,6 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
 
-from sphinx.application import Sphinx
-
 from talweg_site.build.page import build_date
 from talweg_site.build.site import JUPYTER_BOOK
 from talweg_site.editions import EDITIONS, find_root
@@ -33,11 +31,6 @@ TOO_WIDE = 12.0  # points by which a line may stick out without a word about it
 
 class PdfError(RuntimeError):
     """An edition could not be printed."""
-
-
-def setup(app: Sphinx) -> None:
-    """Change how an edition is written, in the builds that this program starts."""
-    latex.setup(app)
 
 
 def pages(root: Path, code: str) -> list[Path]:
