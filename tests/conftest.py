@@ -82,6 +82,17 @@ def mnist_root() -> Path:
     return root
 
 
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Modules with slow tests first: no worker is left alone with one of them at the end."""
+
+    def module(item: pytest.Item) -> str:
+        return item.nodeid.partition("::")[0]
+
+    long = {module(item) for item in items if item.get_closest_marker("slow") or item.get_closest_marker("browser")}
+    items.sort(key=lambda item: module(item) not in long)
+
+
 def pytest_terminal_summary(terminalreporter) -> None:
     """The seconds of each folder of tests, all workers together: where the time goes."""
     seconds: dict[str, float] = {}

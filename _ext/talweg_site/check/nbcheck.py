@@ -147,6 +147,9 @@ def check(
     broken: bool = False,
 ) -> int:
     """Check the notebooks beside these texts; 0 if all pass or have passed. Writes stamps only after success."""
+    if broken and not CAN_COPY:
+        print("notebook check: no claim is broken here; only on Linux can a process be copied", flush=True)
+        broken = False
     variant = "other-cpu" if other_cpu else "each" if each else WITH_MISTAKES if broken else THIS_CPU
     notebooks = [path.with_suffix(".ipynb") for path in paths]
     missing = [path for path in notebooks if not path.exists()]
@@ -158,8 +161,6 @@ def check(
     if not todo:
         return 0
     (root / STAMPS).parent.mkdir(parents=True, exist_ok=True)
-    if broken and not CAN_COPY:
-        raise ChapterError("claims can be broken on Linux only, where a process can be copied")
     if other_cpu or each or not CAN_COPY:
         status = run_nbval(todo, root, jobs=jobs, other_cpu=other_cpu)
     else:
