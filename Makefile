@@ -96,6 +96,7 @@ test: .venv/.installed
 	@rm -f $(SECONDS_FILE)
 	$(call timed,lint and parity,$(LINT) && $(PY) -m talweg_site.check.parity)
 	$(MAKE) pdf MISTAKES=--mistakes
+	$(call timed,notebooks as on another CPU,$(PY) -m talweg_site.check.nbcheck --lang es --cpu other)
 	$(call timed,tests,$(PYTEST) tests)
 	@$(MAKE) --no-print-directory seconds
 
