@@ -23,6 +23,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 from pathlib import Path
 
+from talweg.i18n import EDITIONS
 from talweg_site.author.execute import BATCH
 from talweg_site.author.notebooks import write_atomically
 from talweg_site.chapter import ChapterError, chapters
@@ -61,7 +62,7 @@ def concerns(path: Path, notebook: Path, root: Path) -> bool:
     own = notebook.stem.replace("-", "_")
     if parts[:2] == ("talweg", "book") and len(parts) > 3 and (book / own).is_dir() and parts[2] != own:
         return False
-    other_editions = {folder.name for folder in (root / "chapters").iterdir() if folder.is_dir()} - {code}
+    other_editions = EDITIONS.keys() - {code}
     if "locale" in parts:
         return not other_editions & set(parts)
     return path.suffix != ".toml" or not other_editions & set(path.name.split(".")[1:-1])
