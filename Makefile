@@ -19,6 +19,8 @@ LINT = $(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/lint-import
 export TALWEG_BATCH = 1
 export OMP_NUM_THREADS = 1
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
+# and compiled modules are kept: without them each of a hundred processes would compile torch anew
+unexport PYTHONDONTWRITEBYTECODE
 
 # Do a part of the work and note its seconds: $(call timed,name,command)
 SECONDS_FILE = _build/seconds.txt

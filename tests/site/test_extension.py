@@ -8,7 +8,9 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
+import pybtex.plugin
 import pytest
 import yaml
 from babel.messages.pofile import read_po
@@ -16,7 +18,7 @@ from bs4 import BeautifulSoup
 from sphinx.errors import ConfigError, ExtensionError
 
 from talweg_site import editions
-from talweg_site.build import claims, glossary, mime, repairs, site
+from talweg_site.build import bibliography, claims, glossary, mime, repairs, site
 from talweg_site.build.api.run import made_from
 from talweg_site.chapter import ChapterError
 
@@ -109,6 +111,12 @@ def test_only_text_notebooks_with_a_sibling_are_left_out(tmp_path: Path) -> None
 def test_folder_that_is_no_edition_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="chapters/fr is no edition"):
         editions.edition_of(tmp_path / "chapters" / "fr")
+
+
+def test_a_citation_does_not_look_through_all_installed_packages(monkeypatch: pytest.MonkeyPatch) -> None:
+    bibliography.setup(SimpleNamespace(connect=lambda *_, **__: None))
+    monkeypatch.setattr(pybtex.plugin, "entry_points", lambda **_: pytest.fail("looked through the packages"))
+    assert pybtex.plugin.find_plugin("pybtex.backends", "plaintext")().symbols["ndash"]
 
 
 def test_roles_that_axe_refuses_are_gone() -> None:
