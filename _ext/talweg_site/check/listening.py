@@ -125,7 +125,8 @@ class Listener:
 
     def _fails(self, claim: str, sources: list[str]) -> str:
         self._be_silent()
-        self.shell.display_formatter.format = lambda *_, **__: ({}, {})  # nor need anything be drawn
+        formatter: Any = self.shell.display_formatter
+        formatter.format = lambda *_, **__: ({}, {})  # nor need anything be drawn
         return mistakes.fails(claim, sources, self.shell.user_ns)
 
     def _ends(self, result: ExecutionResult) -> None:
