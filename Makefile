@@ -9,13 +9,18 @@ PY = $(BIN)/python
 TORCH_INDEX =
 PORT = 8000
 FROM =
+MISTAKES =
 BUILD = $(BIN)/jupyter-book build . -W --keep-going --quiet
+# a module of tests on one worker, the long ones first (tests/conftest.py)
+PYTEST = $(PY) -m pytest -n 2 --dist loadscope --no-loadscope-reorder
 LINT = $(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/lint-imports && $(PY) -m talweg_site.check.types
 
 # what make runs is the same everywhere: one thread, no progress bars
 export TALWEG_BATCH = 1
 export OMP_NUM_THREADS = 1
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
+# and compiled modules are kept: without them each of a hundred processes would compile torch anew
+unexport PYTHONDONTWRITEBYTECODE
 
 # Do a part of the work and note its seconds: $(call timed,name,command)
 SECONDS_FILE = _build/seconds.txt
@@ -72,7 +77,7 @@ prose: .venv/.installed
 	@$(PY) -m talweg_site.author.notebooks --prose-only
 
 nbcheck: .venv/.installed
-	$(call timed,notebooks,$(PY) -m talweg_site.check.nbcheck)
+	$(call timed,notebooks,$(PY) -m talweg_site.check.nbcheck $(MISTAKES))
 
 copy-code: .venv/.installed
 	@test -n "$(FROM)" || { echo "error: say which edition has the right code: make copy-code FROM=es"; exit 1; }
@@ -92,8 +97,9 @@ check: .venv/.installed
 test: .venv/.installed
 	@rm -f $(SECONDS_FILE)
 	$(call timed,lint and parity,$(LINT) && $(PY) -m talweg_site.check.parity)
-	$(MAKE) pdf
-	$(call timed,tests,$(PY) -m pytest -n 2 --dist loadscope tests)
+	$(MAKE) pdf MISTAKES=--mistakes
+	$(call timed,notebooks as on another CPU,$(PY) -m talweg_site.check.nbcheck --lang es --cpu other)
+	$(call timed,tests,$(PYTEST) tests)
 	@$(MAKE) --no-print-directory seconds
 
 # the same in parts, for machines side by side: one for each chapter, one for the rest (.github/workflows/test.yml)
@@ -101,18 +107,18 @@ OF_A_CHAPTER = tests/chapters/test_claims_can_fail.py tests/chapters/test_other_
 test-chapter: .venv/.installed
 	@test -n "$(CHAPTER)" || { echo "error: say which chapter: make test-chapter CHAPTER=curvature"; exit 1; }
 	@rm -f $(SECONDS_FILE)
-	$(call timed,notebooks of $(CHAPTER),$(PY) -m talweg_site.check.nbcheck $(CHAPTER))
-	$(call timed,tests of $(CHAPTER),$(PY) -m pytest -n 2 --dist loadscope tests/book/$(subst -,_,$(CHAPTER)) && \
+	$(call timed,notebooks of $(CHAPTER),$(PY) -m talweg_site.check.nbcheck --mistakes $(CHAPTER))
+	$(call timed,tests of $(CHAPTER),$(PYTEST) tests/book/$(subst -,_,$(CHAPTER)) && \
 	  $(PY) -m pytest -n 2 $(OF_A_CHAPTER) -k "$(CHAPTER)")
 	@$(MAKE) --no-print-directory seconds
 
 test-rest: .venv/.installed prose
 	@rm -f $(SECONDS_FILE)
 	$(call timed,lint and parity,$(LINT) && $(PY) -m talweg_site.check.parity)
-	$(call timed,opening page,$(PY) -m talweg_site.check.nbcheck index)
+	$(call timed,opening page,$(PY) -m talweg_site.check.nbcheck --mistakes index)
 	$(call timed,site,$(BUILD))
 	$(call timed,PDFs,$(PY) -m talweg_site.print.pdf)
-	$(call timed,tests,$(PY) -m pytest -n 2 --dist loadscope tests --ignore-glob 'tests/book/*/*' $(OF_A_CHAPTER:%=--ignore %) \
+	$(call timed,tests,$(PYTEST) tests --ignore-glob 'tests/book/*/*' $(OF_A_CHAPTER:%=--ignore %) \
 	  --deselect tests/chapters/test_book.py::test_notebooks_print_what_they_store && \
 	  $(PY) -m pytest $(OF_A_CHAPTER) -k index)
 	@$(MAKE) --no-print-directory seconds

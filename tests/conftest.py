@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 import sysconfig
+from collections import Counter
 from pathlib import Path
 
 os.environ["TALWEG_BATCH"] = "1"
@@ -82,14 +83,27 @@ def mnist_root() -> Path:
     return root
 
 
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Modules with slow tests first: no worker is left alone with one of them at the end."""
+
+    def module(item: pytest.Item) -> str:
+        return item.nodeid.partition("::")[0]
+
+    long = {module(item) for item in items if item.get_closest_marker("slow") or item.get_closest_marker("browser")}
+    items.sort(key=lambda item: module(item) not in long)
+
+
 def pytest_terminal_summary(terminalreporter) -> None:
-    """The seconds of each folder of tests, all workers together: where the time goes."""
-    seconds: dict[str, float] = {}
+    """The seconds of each folder of tests and of the longest modules, all workers together: where the time goes."""
+    folders: Counter[str] = Counter()
+    modules: Counter[str] = Counter()
     for report in [report for reports in terminalreporter.stats.values() for report in reports]:
         if hasattr(report, "duration"):
-            folder = report.nodeid.split("::")[0].rpartition("/")[0]
-            seconds[folder] = seconds.get(folder, 0.0) + report.duration
-    if sum(seconds.values()) > 60:
-        terminalreporter.section("seconds by folder, all workers together")
-        for folder, spent in sorted(seconds.items(), key=lambda item: -item[1]):
-            terminalreporter.write_line(f"{spent:6.0f} s  {folder}")
+            module = report.nodeid.partition("::")[0]
+            modules[module] += report.duration
+            folders[module.rpartition("/")[0]] += report.duration
+    if sum(folders.values()) > 60:
+        terminalreporter.section("seconds by folder and of the longest modules, all workers together")
+        for name, spent in [*folders.most_common(), *modules.most_common(20)]:
+            terminalreporter.write_line(f"{spent:6.0f} s  {name}")

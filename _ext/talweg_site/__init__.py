@@ -5,24 +5,23 @@ Catalogs are loaded in each extension's `setup`, so the language has to be set b
 
 from __future__ import annotations
 
+from importlib import import_module
 from importlib.metadata import version
 
 from sphinx.application import Sphinx
 
-from talweg_site import editions
-from talweg_site.build import assets, bibliography, claims, glossary, landing, page, repairs, search, site, theme, toc
-from talweg_site.print import pdf
-
 __version__ = version("talweg-site")
 
-# In this order: `editions` sets the language that all others translate into.
+# In this order: `editions` sets the language that all others translate into. They are imported when Sphinx asks for them:
+# a part that is also a program (`python -m talweg_site.address`) must not be imported before it is run.
 PARTS = (
-    editions, assets, page, toc, theme, repairs, bibliography, glossary, claims, landing, search, site, pdf,
+    "editions", "build.assets", "build.page", "build.toc", "build.theme", "build.repairs", "build.bibliography",
+    "build.glossary", "build.claims", "build.landing", "build.search", "build.site", "print.latex",
 )  # fmt: skip
 
 
 def setup(app: Sphinx) -> dict[str, bool | str]:
     """Set up every part of the extension."""
     for part in PARTS:
-        part.setup(app)
+        import_module(f"{__name__}.{part}").setup(app)
     return {"version": __version__, "parallel_read_safe": True, "parallel_write_safe": True}

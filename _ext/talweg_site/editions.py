@@ -7,8 +7,11 @@ One `_config.yml` serves the top level (the landing page and, from there, all ed
 from __future__ import annotations
 
 import os
+import tomllib
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 from sphinx import locale, package_dir
 from sphinx.application import Sphinx
@@ -18,12 +21,14 @@ from sphinx.errors import ConfigError
 from talweg.atomic import whole_file
 from talweg.i18n import EDITIONS, Edition
 
-BOOK_TITLES = {
-    "es": "Inicialización, optimizadores y paisajes de pérdida",
-    "de": "Initialisierung, Optimierer und Verlustlandschaften",
-    "zh": "初始化、优化器与损失景观",
-    "ru": "Инициализация, оптимизаторы и ландшафты функции потерь",
-}
+
+@cache
+def names(code: str) -> dict[str, Any]:
+    """What an edition is called, and the words that print adds (`names.toml`)."""
+    table = tomllib.loads(Path(__file__).with_name("names.toml").read_text(encoding="utf-8"))
+    if code not in table:
+        raise KeyError(f"names.toml has no words for the edition {code!r}; it has {', '.join(table)}")
+    return table[code]
 
 
 @dataclass(frozen=True)
@@ -122,7 +127,7 @@ def configure(app: Sphinx, config: Config) -> None:
     config.external_toc_path = str(root / "_toc.yml")
     config.exclude_patterns = [*config.exclude_patterns, *paired_sources(folder)]
     config.bibtex_bibfiles = [os.path.relpath(root / "references.bib", folder)]
-    config.html_title = f"Talweg – {BOOK_TITLES[edition.code]}"
+    config.html_title = f"Talweg – {names(edition.code)['subtitle']}"
     config.html_short_title = "Talweg"
     config.html_search_language = edition.search_language
     config.html_baseurl = config.html_baseurl and f"{config.html_baseurl.rstrip('/')}/{edition.code}/"

@@ -1,4 +1,7 @@
-"""One edition prints the same on another processor; it stands for all: their code is the same, which parity checks."""
+"""One edition prints the same on another processor; it stands for all: their code is the same, which parity checks.
+
+`make test` has run the notebooks before, side by side; where they passed, their stamps say so.
+"""
 
 from __future__ import annotations
 

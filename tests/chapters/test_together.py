@@ -10,7 +10,7 @@ import pytest
 
 from talweg_site.author import notebooks, widgets
 from talweg_site.chapter import chapters
-from talweg_site.check import nbcheck
+from talweg_site.check import mistakes, nbcheck
 from talweg_site.check.copies import in_a_copy
 from talweg_site.check.together import Unfolder, difference
 
@@ -39,6 +39,8 @@ talweg.claim("one", ours=1, expected=1)
 :name: after
 
 print(number > 1, number < 2)
+talweg.claim("two", ours=2, expected=2)
+talweg.claim("three", ours=3, expected=3)
 ```
 
 ```{code-cell} ipython3
@@ -55,6 +57,24 @@ talweg.plots.curves({"loss": [3.0, 2.5, 1.5]}, log=None)
 """
 
 
+BROKEN = """
+[one]
+cell = "word"
+old = "ours=1"
+new = "ours=2"
+
+[two]
+cell = "setup"
+old = "random.random()"
+new = "1 / 0"
+
+[three]
+cell = "word"
+old = "number + 1"
+new = "number + 1; print('never seen')"
+"""
+
+
 @pytest.fixture(scope="module")
 def stored(tmp_path_factory):
     """Two executed editions of a page that speaks, made once, beside a library that says nothing."""
@@ -65,6 +85,8 @@ def stored(tmp_path_factory):
         (top / "chapters" / code).mkdir(parents=True)
         (top / "chapters" / code / "page.md").write_text(front + SPEAKING.replace("LANG", code), encoding="utf-8")
     (top / "lib").mkdir()
+    (top / "tests/book/page").mkdir(parents=True)
+    (top / "tests/book/page/broken.toml").write_text(BROKEN, encoding="utf-8")
     assert notebooks.main(["--root", str(top)]) == 0
     return top
 
@@ -73,6 +95,7 @@ def stored(tmp_path_factory):
 def told(stored, tmp_path_factory):
     """What the kernel of one edition tells of both, and nbval's status: run once."""
     folder = tmp_path_factory.mktemp("told")
+    mistakes.write_plans(folder, stored / "chapters/es/page.md", stored)
     status = nbcheck.run_nbval([stored / "chapters/es/page.ipynb"], stored, jobs=1, told=folder, codes="de es")
     return folder, status
 
@@ -117,6 +140,29 @@ def test_a_slip_in_the_other_edition_is_seen_and_leaves_no_stamp(book, capfd, ce
     assert nbcheck.check(chapters(book), book) == 1
     assert f"de/page.ipynb: cell '{cell}'" in capfd.readouterr().err
     assert nbcheck.read_stamps(book) == {}
+
+
+@pytest.mark.slow
+def test_claims_that_hold_when_broken_and_mistakes_that_break_more_are_told(book, capfd):
+    """One claim fails as it should, one mistake stops its cell, and one breaks nothing."""
+    assert nbcheck.check(chapters(book), book, broken=True) == 1
+    said = capfd.readouterr().err
+    assert "broken.toml: two: ZeroDivisionError" in said and "never seen" not in said
+    assert "broken.toml: three: holds even when it is broken" in said and "broken.toml: one" not in said
+    assert nbcheck.read_stamps(book) == {}
+
+
+@pytest.mark.slow
+def test_what_passes_with_its_mistakes_has_passed(book, monkeypatch):
+    monkeypatch.setattr(mistakes, "survivors", lambda *_: [])
+    assert nbcheck.check(chapters(book), book, broken=True) == 0
+    monkeypatch.setattr(nbcheck, "run_nbval", lambda *_, **__: pytest.fail("must not run again"))
+    assert nbcheck.check(chapters(book), book) == nbcheck.check(chapters(book), book, broken=True) == 0
+    with (book / "tests/book/page/broken.toml").open("a") as file:
+        file.write("# another mistake\n")
+    assert nbcheck.check(chapters(book), book) == 0
+    with pytest.raises(pytest.fail.Exception, match="must not run again"):
+        nbcheck.check(chapters(book), book, broken=True)
 
 
 @pytest.mark.slow

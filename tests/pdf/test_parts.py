@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import io
+import time
 
 import pytest
 from docutils import nodes
 from PIL import Image
 
+from talweg_site.editions import names
 from talweg_site.print import cells as latex_cells
 from talweg_site.print import fonts as latex_fonts
 from talweg_site.print import mathml as latex_mathml
-from talweg_site.print import names as latex_names
 from talweg_site.print import pdf, photographs
 from talweg_site.print import run as latex_run
 from talweg_site.print import structure as latex_structure
@@ -117,15 +118,56 @@ def test_command_line_says_what_is_missing(monkeypatch, capsys):
     assert "'fr'" in capsys.readouterr().err
 
 
+@pytest.fixture
+def press(monkeypatch, tmp_path):
+    """All of `pdf.make` but the browser, the fonts and TeX; returns what was done, in order."""
+    done = []
+    (tmp_path / "_build/html").mkdir(parents=True)
+    (tmp_path / "_build/html/index.html").touch()
+    monkeypatch.setattr(latex_run, "check_installed", lambda: None)
+    monkeypatch.setattr(pdf, "photograph_edition", lambda root, code, work: done.append(f"photographs {code}"))
+    monkeypatch.setattr(pdf, "prepare", lambda root, work: done.append("fonts"))
+
+    def write_latex(root, code, work):
+        done.append(f"LaTeX {code}")
+        raise pdf.PdfError(f"{code}: no TeX here")
+
+    monkeypatch.setattr(pdf, "write_latex", write_latex)
+    return done
+
+
+def test_no_edition_is_written_before_the_fonts_are_there_and_each_failure_is_told(press, monkeypatch, tmp_path):
+    def slow(root, work):
+        time.sleep(0.2)
+        press.append("fonts")
+
+    monkeypatch.setattr(pdf, "prepare", slow)
+    with pytest.raises(pdf.PdfError, match="es: no TeX here\nzh: no TeX here"):
+        pdf.make(tmp_path, ["es", "zh"])
+    at = press.index("fonts")
+    assert sorted(press[:at]) == ["photographs es", "photographs zh"], "photographs need not wait"
+    assert sorted(press[at + 1 :]) == ["LaTeX es", "LaTeX zh"]
+
+
+def test_fonts_that_cannot_be_cut_are_told_once_and_nothing_is_written(press, monkeypatch, tmp_path):
+    def missing(root, work):
+        raise latex_fonts.FontError("a font is missing")
+
+    monkeypatch.setattr(pdf, "prepare", missing)
+    with pytest.raises(pdf.PdfError, match="^a font is missing$"):
+        pdf.make(tmp_path, ["es", "de", "zh", "ru"])
+    assert sorted(press) == [f"photographs {code}" for code in ("de", "es", "ru", "zh")]
+
+
 def test_missing_web_fonts_are_told(tmp_path):
     with pytest.raises(latex_fonts.FontError, match="build the site first"):
         latex_fonts.make_fonts(tmp_path, tmp_path / "fonts")
 
 
 def test_every_edition_has_the_same_words():
-    expected = latex_names.names("es")
+    expected = names("es")
     for code in ("de", "zh", "ru"):
-        words = latex_names.names(code)
+        words = names(code)
         assert words.keys() == expected.keys() and words["proof"].keys() == expected["proof"].keys()
         assert all("{page}" in words[key] for key in ("to_solution", "to_exercise"))
 

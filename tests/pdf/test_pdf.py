@@ -8,8 +8,8 @@ import tomllib
 
 import pytest
 
+from talweg_site.editions import names
 from talweg_site.print.cells import STATE, driven_figures
-from talweg_site.print.names import names
 
 from .conftest import CODES, ROOT, chapters, notebook, pdf_text
 

@@ -8,7 +8,9 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
+import pybtex.plugin
 import pytest
 import yaml
 from babel.messages.pofile import read_po
@@ -16,7 +18,8 @@ from bs4 import BeautifulSoup
 from sphinx.errors import ConfigError, ExtensionError
 
 from talweg_site import editions
-from talweg_site.build import claims, glossary, mime, repairs, site
+from talweg_site.build import bibliography, claims, glossary, mime, repairs, site
+from talweg_site.build.api.run import made_from
 from talweg_site.chapter import ChapterError
 
 CODES = ("es", "de", "zh", "ru")
@@ -110,6 +113,12 @@ def test_folder_that_is_no_edition_is_refused(tmp_path: Path) -> None:
         editions.edition_of(tmp_path / "chapters" / "fr")
 
 
+def test_a_citation_does_not_look_through_all_installed_packages(monkeypatch: pytest.MonkeyPatch) -> None:
+    bibliography.setup(SimpleNamespace(connect=lambda *_, **__: None))
+    monkeypatch.setattr(pybtex.plugin, "entry_points", lambda **_: pytest.fail("looked through the packages"))
+    assert pybtex.plugin.find_plugin("pybtex.backends", "plaintext")().symbols["ndash"]
+
+
 def test_roles_that_axe_refuses_are_gone() -> None:
     html = '<div role="list" class="citation-list"><div class="citation" role="doc-biblioentry">x</div></div>'
     assert "role" not in repairs.mend(html)
@@ -154,6 +163,10 @@ def small_book(root: Path, tmp_path: Path) -> Path:
         folder.mkdir(parents=True)
         for page in site.listed_pages(tmp_path / "_toc.yml"):
             (folder / f"{page}.md").write_text(f"# {page}\n\n{code}\n", encoding="utf-8")
+    # The library's reference, which these tests do not read, passes for built.
+    for path, text in (("html/api/index.html", ""), ("api/made-from", made_from(tmp_path))):
+        (tmp_path / "_build" / path).parent.mkdir(parents=True)
+        (tmp_path / "_build" / path).write_text(text, encoding="utf-8")
     return tmp_path
 
 

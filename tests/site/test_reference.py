@@ -10,11 +10,12 @@ from functools import cache
 from pathlib import Path
 
 import pytest
-from bs4 import BeautifulSoup
 
 from talweg import optimizers
 from talweg_site.build.api import links, pages
 from talweg_site.build.api.names import Names
+
+from .conftest import parsed
 
 ROOT = Path(__file__).parents[2]
 SITE = ROOT / "_build" / "html"
@@ -131,11 +132,6 @@ def names() -> dict:
     if not path.exists():
         pytest.fail(f"{path} is missing: build the site first (make html)")
     return json.loads(path.read_text(encoding="utf-8"))
-
-
-@cache
-def parsed(path: Path) -> BeautifulSoup:
-    return BeautifulSoup(path.read_text(encoding="utf-8"), "html.parser")
 
 
 @pytest.mark.parametrize("chapter", CHAPTERS)

@@ -6,7 +6,7 @@ import dataclasses
 from typing import Any
 
 import sphinxcontrib.bibtex.plugin
-from pybtex.plugin import register_plugin
+from pybtex.plugin import find_plugin, register_plugin
 from pybtex.richtext import Tag, Text
 from pybtex.style.formatting.unsrt import Style as UnsrtStyle
 from pybtex.style.formatting.unsrt import pages
@@ -97,6 +97,8 @@ def choose_style(app: Sphinx, config: Config) -> None:
 
 def setup(app: Sphinx) -> None:
     """Register the styles with pybtex and sphinxcontrib-bibtex."""
+    # For each citation pybtex would look through all installed packages for this one; what is registered it finds at once.
+    register_plugin("pybtex.backends", "plaintext", find_plugin("pybtex.backends", "plaintext"), force=True)
     register_plugin("pybtex.style.formatting", NAME, BibliographyStyle)
     sphinxcontrib.bibtex.plugin.register_plugin("sphinxcontrib.bibtex.style.referencing", NAME, ReferenceStyle)
     app.connect("config-inited", choose_style, priority=130)

@@ -16,7 +16,7 @@ from sphinx.locale import _
 
 from talweg_site.address import read_address
 from talweg_site.build.assets import vendor_prefix
-from talweg_site.editions import BOOK_TITLES, EDITIONS, build_of
+from talweg_site.editions import EDITIONS, build_of, names
 
 # Messages used by the scripts of the page, as JSON in #talweg-words.
 WORDS = (
@@ -106,7 +106,7 @@ def extend_context(
     context.update(
         language=edition.html_lang,
         edition=edition,
-        book_subtitle=BOOK_TITLES[edition.code],
+        book_subtitle=names(edition.code)["subtitle"],
         alternates=alternates(app, pagename, content_root),
         site_build=build_of(app).in_site,
         launch=launch_links(app, pagename),

@@ -6,7 +6,8 @@ language to the end of the cell, hands over what the cell shows, and ends; it se
 never asks shows the same in every edition.
 
 `talweg_site.check.nbcheck` has kernels load this as an IPython extension. The outputs of each cell are written as JSON into
-the folder that `FOLDER` names, one file for a cell and an edition, for `talweg_site.check.together` to read.
+the folder that `FOLDER` names, one file for a cell and an edition, for `talweg_site.check.together` to read. Where that folder
+has mistakes to be made in a cell (see `mistakes`), each is made before the cell, in a copy too.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +24,8 @@ from ipykernel.zmqshell import ZMQInteractiveShell
 from IPython.core.interactiveshell import ExecutionResult
 
 from talweg import i18n
-from talweg_site.check.copies import Copy
+from talweg_site.check import mistakes
+from talweg_site.check.copies import Copy, in_a_copy
 from talweg_site.check.together import EDITIONS, FOLDER, NOTHING_RUN, VIEW, Unfolder, file_of, key_after
 
 
@@ -48,10 +51,10 @@ class _Stream:
             outputs[-1]["text"] += text
         elif text:
             outputs.append({"output_type": "stream", "name": self._name, "text": text})
-        return len(text) if self._listener.copy else self._kernels.write(text)
+        return len(text) if self._listener.silent else self._kernels.write(text)
 
     def flush(self) -> None:
-        if not self._listener.copy:
+        if not self._listener.silent:
             self._kernels.flush()
 
     def __getattr__(self, name: str) -> Any:
@@ -64,7 +67,8 @@ class Listener:
     def __init__(self, shell: ZMQInteractiveShell, folder: Path, codes: list[str]) -> None:
         self.shell, self.folder, self.codes = shell, folder, codes
         self.outputs: list[dict] = []
-        self.copy: Copy | None = None  # in a copy: itself
+        self.copy: Copy | None = None  # in a copy for another edition: itself
+        self.silent = False  # in any copy: the notebook hears nothing
         self._listening = False  # whether nothing in this cell has asked yet
         self._key = NOTHING_RUN
         self._unfolder = Unfolder()
@@ -89,20 +93,44 @@ class Listener:
                 copy = Copy()
                 if not copy.child:
                     self.copy, self._spoken = copy, self._editions[code]
-                    self.shell.kernel.session.send = lambda *_, **__: {}
+                    self._be_silent()
                     break
                 self._told[code] = copy.hear()
         return self._spoken or edition
+
+    def _be_silent(self) -> None:
+        self.silent = True
+        self.shell.kernel.session.send = lambda *_, **__: {}
 
     def _displayed(self, message: dict) -> dict | None:
         kind, content = message["header"]["msg_type"], message["content"]
         if kind in ("display_data", "execute_result"):
             self.outputs.append({"output_type": kind, "data": dict(content["data"])})
-        return None if self.copy else message
+        return None if self.silent else message
 
     def _begins(self, info: Any) -> None:
-        self.outputs, self._told, self._listening = [], {}, True
         self._key = key_after(self._key, info.raw_cell)
+        self._make_mistakes()
+        self.outputs, self._told, self._listening = [], {}, True
+
+    def _make_mistakes(self) -> None:
+        """Those that are planned for the cell that is about to run."""
+        plan, survived = mistakes.plan_of(self.folder, self._key), []
+        if not plan.exists():
+            return
+        for claim, sources in json.loads(plan.read_text(encoding="utf-8")):
+            try:
+                survived.append(in_a_copy(partial(self._fails, claim, sources)))
+            except ChildProcessError as error:  # the claim should fail, not the code around it
+                survived.append(f"{claim}: {str(error).strip().splitlines()[-1]}")
+        found = json.dumps([problem for problem in survived if problem])
+        mistakes.survived_of(self.folder, self._key).write_text(found, encoding="utf-8")
+
+    def _fails(self, claim: str, sources: list[str]) -> str:
+        self._be_silent()
+        formatter: Any = self.shell.display_formatter
+        formatter.format = lambda *_, **__: ({}, {})  # nor need anything be drawn
+        return mistakes.fails(claim, sources, self.shell.user_ns)
 
     def _ends(self, result: ExecutionResult) -> None:
         self._listening = False

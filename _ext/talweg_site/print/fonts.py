@@ -12,6 +12,7 @@ import subprocess
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import cache
+from multiprocessing import get_context
 from pathlib import Path
 
 from fontTools.merge import Merger
@@ -82,7 +83,8 @@ def make_fonts(node_modules: Path, target: Path) -> None:
     if stamp.exists() and stamp.read_text() == digest:
         return
     target.mkdir(parents=True, exist_ok=True)
-    with ProcessPoolExecutor(min(4, os.cpu_count() or 1)) as pool:
+    # new processes, no copies of this one: it may have threads, which wait for browsers
+    with ProcessPoolExecutor(min(4, os.cpu_count() or 1), mp_context=get_context("spawn")) as pool:
         list(pool.map(_make, [folder] * len(CUTS), CUTS, [target] * len(CUTS)))
     stamp.write_text(digest)
 

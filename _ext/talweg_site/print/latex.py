@@ -9,10 +9,10 @@ from sphinx.application import Sphinx
 from sphinx.config import Config
 
 from talweg_site.address import read_address
-from talweg_site.editions import BOOK_TITLES, build_of
+from talweg_site.editions import build_of, names
 from talweg_site.print.cells import PrintCells
 from talweg_site.print.images import PrintSvg
-from talweg_site.print.names import LATEX, names, names_package
+from talweg_site.print.names import LATEX, names_package
 from talweg_site.print.structure import ArrangeBook, CollectSolutions, PrintProofs, PrintReferences
 from talweg_site.print.writer import BookTranslator
 
@@ -43,13 +43,13 @@ _CHINESE_FONTS = r"""
 def elements(code: str, fonts: Path) -> dict[str, str]:
     """The parts of the TeX file that are ours (`latex_elements` of Sphinx)."""
     chinese = code == "zh"
-    language = names(code)["polyglossia"]
+    language, subtitle = names(code)["polyglossia"], names(code)["subtitle"]
     preamble = [
         rf"\newcommand\talwegtitle{{{TITLE}}}\newcommand\talwegauthor{{{TITLE}}}",
         r"\newcommand\talwegtitleimage{title.pdf}",
         r"\usepackage{talweg}",
         r"\usepackage{indentfirst}\setlength\parindent{2em}\linespread{1.3}\selectfont" if chinese else "",
-        rf"\hypersetup{{pdftitle={{{TITLE}: {BOOK_TITLES[code]}}}, pdfauthor={{{TITLE}}}, pdflang={{{code}}}}}",
+        rf"\hypersetup{{pdftitle={{{TITLE}: {subtitle}}}, pdfauthor={{{TITLE}}}, pdflang={{{code}}}}}",
     ]
     return {
         "papersize": "a4paper",  # a class option; the trim size is set by geometry

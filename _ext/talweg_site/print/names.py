@@ -1,27 +1,15 @@
-"""The words that the printed book adds to the text: `latex/names.toml`, and the TeX file made from it."""
+"""The words that the printed book adds to the text, as a TeX file."""
 
 from __future__ import annotations
 
-import tomllib
-from functools import cache
 from pathlib import Path
-from typing import Any
 
 from babel.dates import format_date
 
 from talweg_site.build.page import book_version, build_date
-from talweg_site.editions import BOOK_TITLES, EDITIONS
+from talweg_site.editions import EDITIONS, names
 
 LATEX = Path(__file__).with_name("tex")
-
-
-@cache
-def names(code: str) -> dict[str, Any]:
-    """The words of one edition."""
-    table = tomllib.loads((LATEX / "names.toml").read_text(encoding="utf-8"))
-    if code not in table:
-        raise KeyError(f"latex/names.toml has no words for the edition {code!r}; it has {', '.join(table)}")
-    return table[code]
 
 
 def edition_line(code: str) -> str:
@@ -38,7 +26,7 @@ def names_package(code: str, site: str) -> str:
     lines = [r"\ProvidesPackage{talwegnames}"]
     macros = {
         "talwegchapterlabel": chapter,
-        "talwegsubtitle": BOOK_TITLES[code],
+        "talwegsubtitle": words["subtitle"],
         "talwegedition": words["edition"],
         "talwegversion": edition_line(code),
         "talwegimprint": words["imprint"],

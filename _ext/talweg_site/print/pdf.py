@@ -13,11 +13,9 @@ import shutil
 import subprocess
 import sys
 import time
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
-
-from sphinx.application import Sphinx
 
 from talweg_site.build.page import build_date
 from talweg_site.build.site import JUPYTER_BOOK
@@ -27,17 +25,11 @@ from talweg_site.print import run as latex_run
 from talweg_site.print.cells import driven_figures, read_notebook
 from talweg_site.print.fonts import FontError, fallback_package, make_fonts
 
-WORKERS = 2
 TOO_WIDE = 12.0  # points by which a line may stick out without a word about it
 
 
 class PdfError(RuntimeError):
     """An edition could not be printed."""
-
-
-def setup(app: Sphinx) -> None:
-    """Change how an edition is written, in the builds that this program starts."""
-    latex.setup(app)
 
 
 def pages(root: Path, code: str) -> list[Path]:
@@ -65,8 +57,9 @@ def photograph_edition(root: Path, code: str, work: Path) -> None:
                 photographs.photograph_page(driver, f"{address}/{code}/{page.stem}.html", figures, target, page.stem)
 
 
-def print_title_image(root: Path, work: Path) -> None:
-    """The title image as a page that TeX can include."""
+def prepare(root: Path, work: Path) -> None:
+    """What all editions share: the fonts, and the title image as a page that TeX can include."""
+    make_fonts(root / "node_modules", work / "fonts")
     with photographs.browser() as driver:
         photographs.picture_to_pdf(driver, root / "_assets" / "title.svg", work / "title.pdf")
 
@@ -98,10 +91,11 @@ def write_latex(root: Path, code: str, work: Path) -> Path:
     return tex
 
 
-def print_edition(root: Path, code: str, work: Path) -> str:
-    """Make one PDF; returns a line about it."""
+def print_edition(root: Path, code: str, work: Path, prepared: Future[None]) -> str:
+    """Make one PDF; returns a line about it. prepared: what all editions share, needed from the writing of LaTeX on."""
     start = time.monotonic()
     photograph_edition(root, code, work)
+    prepared.result()
     tex = write_latex(root, code, work)
     midnight = datetime.combine(build_date(), datetime.min.time(), UTC)
     log = latex_run.run_xelatex(tex, int(os.environ.get("SOURCE_DATE_EPOCH") or midnight.timestamp()))
@@ -127,17 +121,17 @@ def make(root: Path, codes: list[str]) -> None:
     work = root / "_build" / "print"
     work.mkdir(parents=True, exist_ok=True)
     (root / "_build" / "pdf").mkdir(parents=True, exist_ok=True)
-    make_fonts(root / "node_modules", work / "fonts")
-    print_title_image(root, work)
     failures = []
-    with ThreadPoolExecutor(WORKERS) as pool:
-        for future in [pool.submit(print_edition, root, code, work) for code in codes]:
+    # All at once, on two cores too: an edition waits for its browser half of the time that its photographs take.
+    with ThreadPoolExecutor(1 + len(codes)) as pool:
+        prepared = pool.submit(prepare, root, work)
+        for future in [pool.submit(print_edition, root, code, work, prepared) for code in codes]:
             try:
                 print(future.result(), flush=True)
             except (PdfError, latex_run.LatexError, FontError, photographs.PhotographError) as error:
                 failures.append(str(error))
     if failures:
-        raise PdfError("\n".join(failures))
+        raise PdfError("\n".join(dict.fromkeys(failures)))
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -20,7 +20,7 @@ from PIL import Image, ImageChops
 WIDTH = 668  # CSS pixels of the window: the column just holds two panels, and its words are large enough in print
 HEIGHT = 1600  # so high that a figure fits: what lies outside the window takes ten times as long to be photographed
 SCALE = 2  # device pixels per CSS pixel
-PATIENCE = 30  # seconds a figure may take to be drawn and come to rest
+PATIENCE = 60  # seconds a figure may take to be drawn and come to rest
 
 # What works only on a screen is left out; a photograph stands on white paper.
 PAPER = """

@@ -11,8 +11,8 @@ from sphinx import addnodes
 from sphinx.transforms.post_transforms import SphinxPostTransform
 from sphinx_proof.nodes import NODE_TYPES, proof_node, unenumerable_node
 
+from talweg_site.editions import names
 from talweg_site.print import nodes as latex_nodes
-from talweg_site.print.names import names
 
 SOLUTIONS = "solutions-of-the-book"  # no page of the site: the name of the last document in labels
 _OPENS = re.compile(r"\s*<details\b([^>]*)>", re.IGNORECASE)
