@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import builtins
+import contextlib
 import copy
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
@@ -184,7 +185,8 @@ class NetworkObjective(Mean):
         """
         thetas = self.points(thetas).detach()
         if thetas.is_cuda or chain_layers(self.model, self.x.ndim, norms=True) is not None:
-            return super().grads(thetas)
+            with contextlib.suppress(RuntimeError):  # a loss that branches on numbers, say, which `vmap` cannot follow
+                return super().grads(thetas)
         return torch.stack([self.gradient(theta) for theta in thetas])
 
     @torch.no_grad()
