@@ -13,12 +13,13 @@ once in two parts, about two evaluations. The caller's random numbers stay as th
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from talweg.objective.samples import explain
 from talweg.objective.stateless import attributes, changed, put_back, tensors_in
 
 if TYPE_CHECKING:
@@ -38,12 +39,12 @@ def check(f: NetworkObjective, model: nn.Module | None = None) -> str:
     with torch.random.fork_rng([f.theta.device] if f.theta.is_cuda else []):
         some = _spread(f)
         try:
-            return _looked_at(some, model)
+            return _looked_at(some, model, _said_by(f))
         except Refused:
             raise
         except Exception as error:  # whatever the model's own code raises
             if some.n == f.n:
-                _explain(f, error)
+                explain(error, f.x, f.y, f.theta)
             return _whole_only(f, model, error)
 
 
@@ -51,10 +52,11 @@ class Refused(ValueError):
     """An error of this file, whose message is for the user."""
 
 
-def _looked_at(f: NetworkObjective, model: nn.Module | None) -> str:
+def _looked_at(f: NetworkObjective, model: nn.Module | None, said: str) -> str:
     outputs = _first_evaluation(f, model)
     with torch.no_grad():
-        return _no_mean(f, outputs)
+        measured = _no_mean(f, outputs)
+    return said or measured
 
 
 def _whole_only(f: NetworkObjective, model: nn.Module | None, error: Exception) -> str:
@@ -65,7 +67,7 @@ def _whole_only(f: NetworkObjective, model: nn.Module | None, error: Exception) 
     except Refused:
         raise
     except Exception as own:
-        _explain(f, own)
+        explain(own, f.x, f.y, f.theta)
     return _fails(error)
 
 
@@ -131,6 +133,10 @@ def _memory_of_parameters(f: NetworkObjective, model: nn.Module | None) -> dict[
     """Where the parameters lie that θ stands for, in the copy and in the user's model, with their names."""
     models = [f.model] if model is None else [f.model, model]
     places = {_memory(p): name for one in models for name, p in one.named_parameters() if name in f.names}
+    copies = dict(f.model.named_buffers())
+    for name, buffer in models[-1].named_buffers():  # one that is a parameter, seen by another name
+        if _memory(buffer) in places and name in copies:
+            places[_memory(copies[name])] = places[_memory(buffer)]
     return {place: name for place, name in places.items() if place}
 
 
@@ -222,11 +228,11 @@ def _eval_or(advice: str, f: NetworkObjective) -> str:
 
 def _no_mean(f: NetworkObjective, outputs: Any) -> str:
     """Why f is not the mean of its batches, "" if it is."""
-    reason = _said_by(f)
+    reason = ""
     cuts = sorted({f.n // 3, f.n // 2} - {0})
     rows = isinstance(outputs, Tensor) and outputs.ndim > 0 and len(outputs) == f.n
     if rows and not all(_is_mean(f, cut, lambda part, here: part.loss_of(outputs[here])) for cut in cuts):
-        reason = reason or "the loss of all samples is not the mean of the losses of batches"
+        reason = "the loss of all samples is not the mean of the losses of batches"
     if not cuts or f.by_batch:  # each batch has statistics of its own, as asked for
         _second_evaluation(f, outputs)
         return reason
@@ -287,22 +293,3 @@ def _close(expected: Tensor, found: Tensor) -> bool:
         return True
     rounding = torch.finfo(expected.dtype).eps ** 0.5 if expected.is_floating_point() else 0.0
     return bool((expected - found).abs().max() <= max(TOLERANCE, rounding) * expected.abs().max())
-
-
-def _explain(f: NetworkObjective, error: Exception) -> NoReturn:
-    """Raise the error; where a dtype is the likely reason, as a TypeError that says so."""
-    for name, data in (("x", f.x), ("y", f.y)):
-        if isinstance(error, RuntimeError) and _suspect(name, data, f.theta):
-            raise TypeError(
-                f"{name} is {data.dtype} and the model computes in {f.theta.dtype}, which fails ({error}). Convert {name}: "
-                f"measurements and images to {f.theta.dtype}, tokens and labels to torch.int64; or give dtype="
-            ) from error
-    shapes = f"x {tuple(f.x.shape)} {f.x.dtype}, y {tuple(f.y.shape)} {f.y.dtype}"
-    error.add_note(f"This is the first evaluation of an objective: {shapes}, parameters {f.theta.dtype}.")
-    raise error
-
-
-def _suspect(name: str, data: Tensor, theta: Tensor) -> bool:
-    if data.is_floating_point():
-        return data.dtype != theta.dtype
-    return name == "x" or data.dtype != torch.int64

@@ -30,20 +30,23 @@ MAPPED_AT_ONCE = 2**26  # parameters and activations that `vmap` holds at once
 
 
 class NetworkObjective(Mean):
-    """The mean loss of a network over data, as a function of all its parameters in one vector θ.
+    """The mean loss of a network over data, as a function of its parameters in one vector θ.
 
     f(θ) = Σ_b (n_b/n) loss(model_θ(x_b), y_b) over the batches b of the data. The order of the parameters is that of
     `model.parameters()`, as in `torch.nn.utils.vector_to_parameters`. The model is copied: it is never changed, and
-    changing it later changes nothing here. `theta` holds its parameters.
+    changing it later changes nothing here. `theta` holds its parameters. Two evaluations of a few samples look at
+    construction whether f is a function of θ alone, and a mean over samples (`talweg.objective.defences`); which models,
+    data and losses have been tried is told in `talweg.objective.tried`.
 
     Parameters
     ----------
     model
         In eval mode if it has dropout or batch normalization, whose value in train mode is not a function of θ.
     loss
-        (outputs, y) → mean over the samples given, such as `torch.nn.functional.cross_entropy`.
+        (outputs, y) → mean over the samples given, such as `torch.nn.functional.cross_entropy`. What is no such mean (a
+        sum, class weights, ignored labels) is taken over all samples only, and refused where there are batches.
     x, y
-        n samples along the first axis.
+        n samples along the first axis, as tensors or NumPy arrays.
     batch_size
         Number of samples evaluated at once. The default is all.
     dtype
@@ -52,11 +55,18 @@ class NetworkObjective(Mean):
         "running": batch normalization by the model's running statistics, which are constants of f. "data": by the mean
         and variance of each batch as f is evaluated, whatever mode the model is in. Statistics are then re-estimated
         at every θ, from all the data if batch_size is None.
+    parameters
+        "all", or "trainable": θ of those that require gradients, the others being constants. `selected` takes from
+        vectors over all parameters, such as random directions, the entries that θ then has.
 
     Raises
     ------
     ValueError
-        No data, lengths that differ, a model in train mode as above, or a loss that is not a scalar.
+        No data, lengths that differ, a model in train mode as above, a loss that is not a scalar, or what is not a
+        function of θ alone: chance, a forward or loss that reads parameters or tensors with gradients past θ, or
+        changes in place what it is given. Batches of a loss that is no mean over samples.
+    TypeError
+        Data that are no tensors, or of a dtype the model fails with; a model that cannot be copied.
 
     Examples
     --------

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-__all__ = ["check_samples", "like", "tensor"]
+__all__ = ["check_samples", "explain", "like", "tensor"]
 
 
 def tensor(name: str, given: Any) -> Tensor:
@@ -54,3 +54,22 @@ def like(data: Tensor, theta: Tensor, dtype: torch.dtype | None) -> Tensor:
     if dtype is not None and data.is_complex():
         return data.to(dtype.to_complex())
     return data.to(dtype) if dtype is not None and data.is_floating_point() else data
+
+
+def explain(error: Exception, x: Tensor, y: Tensor, theta: Tensor) -> NoReturn:
+    """Raise the error of a first evaluation; where a dtype is the likely reason, as a TypeError that says so."""
+    for name, data in (("x", x), ("y", y)):
+        if isinstance(error, RuntimeError) and _suspect(name, data, theta):
+            raise TypeError(
+                f"{name} is {data.dtype} and the model computes in {theta.dtype}, which fails ({error}). Convert {name}: "
+                f"measurements and images to {theta.dtype}, tokens and labels to torch.int64; or give dtype="
+            ) from error
+    shapes = f"x {tuple(x.shape)} {x.dtype}, y {tuple(y.shape)} {y.dtype}"
+    error.add_note(f"This is the first evaluation of an objective: {shapes}, parameters {theta.dtype}.")
+    raise error
+
+
+def _suspect(name: str, data: Tensor, theta: Tensor) -> bool:
+    if data.is_floating_point():
+        return data.dtype != theta.dtype
+    return name == "x" or data.dtype != torch.int64

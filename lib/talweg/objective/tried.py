@@ -58,9 +58,7 @@ Notes
 - model that keeps an activation: works.
 - dropout by F.dropout(training=self.training), eval mode: works.
 - chance in eval mode: refused — `Objective.of`: “model or loss draws random numbers, so that f(θ) would differ from
-  call to call: draw them once before, and give them as part of x or as a buffer”; `train`: “FAILS: AssertionError:
-  Tensor-likes are not close! Mismatched elements: 30 / 30 (100.0%) Greatest absolute difference: 0.009634768639382868
-  at index …”.
+  call to call: draw them once before, and give them as part of x or as a buffer”.
 - layers in a plain list: refused — `Objective.of`: “loss or model uses tensors that need gradients and are not in θ
   (of shape (3, 5), (3,), (5, 6), (5,)), such as layers in a plain list: f would miss …”.
 - complex parameters: refused — `Objective.of`: “parameters must be real numbers, since θ is a vector of them; `turn`

@@ -88,8 +88,8 @@ def test_what_holds_parameters_by_reference_is_refused_by_name(name):
 
 OUTSIDE = {
     "layers in a plain list": (With(lambda s, x: s.net(x) + s.layers[0](x), net=net(), layers=[nn.Linear(6, 3).double()]), F.cross_entropy),
-    "an unfrozen teacher": (net(), lambda out, y, other=net(1): F.mse_loss(out, other(out.new_ones(1, 6)).expand_as(out))),
-    "a temperature in the loss": (net(), lambda out, y, t=torch.ones((), dtype=F64, requires_grad=True): F.cross_entropy(out / t, y)),
+    "an unfrozen teacher": (net(), lambda out, y, other=net(1): F.mse_loss(out, other(out.new_ones(1, 6)).expand_as(out))),  # noqa: B008
+    "a temperature in the loss": (net(), lambda out, y, t=torch.ones((), dtype=F64, requires_grad=True): F.cross_entropy(out / t, y)),  # noqa: B008
     "a weight computed once": (With(lambda s, x: s.net(x) * s.scale, net=net(), scale=torch.ones(1, dtype=F64, requires_grad=True) * 2), F.cross_entropy),
 }  # fmt: skip
 
