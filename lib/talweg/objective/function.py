@@ -73,11 +73,14 @@ class Objective:
         batch_size: int | None = None,
         dtype: torch.dtype | None = None,
         batch_norm: str = "running",
+        parameters: str = "all",
     ) -> NetworkObjective:
         """The loss of a network on data, as a function of all its parameters in one vector; see `NetworkObjective`."""
         from talweg.objective.network import NetworkObjective
 
-        return NetworkObjective(model, loss, x, y, batch_size=batch_size, dtype=dtype, batch_norm=batch_norm)
+        return NetworkObjective(
+            model, loss, x, y, batch_size=batch_size, dtype=dtype, batch_norm=batch_norm, parameters=parameters
+        )
 
     def __call__(self, theta: Tensor) -> Tensor:
         """f(θ), a tensor without dimensions; differentiable if `theta` requires gradients."""

@@ -169,7 +169,11 @@ def test_every_loss_is_the_one_given(loss, labels):
 
 def test_a_sum_over_samples_is_refused_as_elsewhere():
     model, x, y = problem(mlp, F64)
-    f = Objective.of(model, lambda out, y: F.cross_entropy(out, y, reduction="none"), x, y)
+    each = lambda out, y: F.cross_entropy(out, y, reduction="none")  # noqa: E731
+    with pytest.raises(ValueError, match=r"loss must return one number.*shape \(70,\)"):
+        Objective.of(model, each, x, y)
+    f = Objective.of(model, F.cross_entropy, x, y)
+    f.loss = each
     with pytest.raises(ValueError, match=r"loss must return one number.*shape \(70,\)"):
         f.slice(f.theta, f.theta.unsqueeze(0), [[0.1], [0.2]])
 

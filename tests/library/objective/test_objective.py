@@ -262,7 +262,12 @@ def test_data_and_loss_that_do_not_fit_are_named():
         Objective.of(model, cross_entropy, x, y, batch_size=0)
     with pytest.raises(ValueError, match="model has no parameters"):
         Objective.of(nn.Flatten(), cross_entropy, x, y)
-    f = Objective.of(model, lambda out, y: cross_entropy(out, y, reduction="none"), x, y)
+    each = lambda out, y: cross_entropy(out, y, reduction="none")  # noqa: E731
+    f = Objective.of(model, cross_entropy, x, y)
+    for late in (lambda: Objective.of(model, each, x, y), lambda: f.with_loss(each)):
+        with pytest.raises(ValueError, match=r"loss must return one number.*got shape \(23,\)"):
+            late()
+    f.loss = each
     with pytest.raises(ValueError, match=r"loss must return one number.*got shape \(23,\)"):
         f(f.theta)
     with pytest.raises(ValueError, match="loss must return one number"):

@@ -6,16 +6,16 @@ samples go through in batches that fit the cache.
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
-from torch.func import functional_call
 
+from talweg.models.norms import uses_the_batch
 from talweg.objective.fast.chunks import with_origin
 from talweg.objective.fast.rewritten import fused
+from talweg.objective.stateless import copied
 
 if TYPE_CHECKING:
     from talweg.objective.network import NetworkObjective
@@ -39,16 +39,21 @@ class AnyNetwork:
 
     def __init__(self, f: NetworkObjective, origin: Tensor, directions: Tensor):
         self.f, self.corners = f, torch.cat([origin.unsqueeze(0), directions])
+        norm = next(filter(uses_the_batch, f.model.modules()), None)
+        if norm is not None:
+            raise CannotPrepare(
+                f"parts of the samples would have other outputs: {type(norm).__name__} uses all of them"
+            )
         try:
             self._prepare(f.model, f.x)
-            equal = self._agrees_with(f.model, f.x)
+            equal = self._agrees_on(f.x)
         except Exception as error:  # whatever the model's own code raises where tracing took a branch tensors do not
             raise CannotPrepare(f"its prepared copy fails with {type(error).__name__}: {error}") from error
         if not equal:
             raise CannotPrepare("its prepared copy has other outputs")
 
     def _prepare(self, model: nn.Module, x: Tensor) -> None:
-        model = copy.deepcopy(model)
+        model = copied(model)
         self.parameters = dict(model.named_parameters())  # before folding, which takes some out of the model
         if any(isinstance(m, nn.Conv2d) for m in model.modules()):
             model = model.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]  # not in torch's stub
@@ -57,13 +62,15 @@ class AnyNetwork:
         self.fused = fused(model, x)
         self.samples = [self.fused.before(part) for part in x.split(SAMPLES_AT_ONCE)]
 
-    def _agrees_with(self, model: nn.Module, x: Tensor) -> bool:
+    def _agrees_on(self, x: Tensor) -> bool:
         """Whether some outputs, in two batches, are those of the model: not so if samples depend on each other, say."""
         some = x[:8]
-        # One sample alone has no variance, and batch normalization by the data would refuse it.
+        if bool((some == some[0]).all()):  # which cannot show that samples depend on each other
+            some = x[torch.linspace(0, len(x) - 1, len(some)).round().long()]
+        # One sample alone has no variance, and a model's own normalization might refuse it.
         parts = [self.fused.before(part) for part in some.chunk(2 if len(some) > 3 else 1)]
         for theta in (self.corners[0], self.corners.sum(0)):  # at two θ: neither may have become a constant
-            expected = functional_call(model, self.f.unflatten(theta), (some,))
+            expected = self.f.network(self.f.unflatten(theta), some)
             found = self._outputs(theta, parts)
             if not (found - expected).abs().max() <= torch.finfo(expected.dtype).eps ** 0.5 * expected.abs().max():
                 return False

@@ -36,7 +36,7 @@ log = logging.getLogger(__name__)
 
 def fastest(f: NetworkObjective, origin: Tensor, directions: Tensor) -> Evaluator:
     """The evaluator of one batch of data, f, at origin + Σᵢ wᵢ dᵢ; its repr says what was chosen, and why."""
-    layers = chain_layers(f.model, f.x.ndim)
+    layers = None if f.frozen else chain_layers(f.model, f.x.ndim)
     if layers is not None:
         return DenseChain(f, origin, directions, layers)
     if origin.is_cuda:

@@ -186,7 +186,11 @@ def losses(loss: Callable[[Tensor, Tensor], Tensor], outputs: Sequence[Tensor], 
     if _is_cross_entropy(loss, y) and outputs[0].ndim == 3:
         columns = torch.cat([some.mT for some in outputs])
         return F.cross_entropy(columns, y.expand(len(columns), -1), reduction="none").mean(1)
-    return vmap(loss, in_dims=(0, None))(torch.cat([*outputs]), y)
+    each = torch.cat([*outputs])
+    try:
+        return vmap(loss, in_dims=(0, None))(each, y)
+    except RuntimeError:  # it branches on numbers, say, which `vmap` cannot follow
+        return torch.stack([loss(one, y) for one in each])
 
 
 def _is_cross_entropy(loss: Callable, y: Tensor) -> bool:
