@@ -32,4 +32,4 @@ def _gathered(modules: list[ModuleType]) -> dict[str, Any]:
 
 _FOUND = _gathered([one for chapter in chapters() if (one := module(chapter, "figures"))] + [_playground])
 globals().update(_FOUND)
-__all__ = sorted(_FOUND)
+__all__ = sorted(_FOUND)  # pyright: ignore[reportUnsupportedDunderAll]

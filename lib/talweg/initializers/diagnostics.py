@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.func import jacrev, vmap
@@ -23,6 +23,7 @@ from talweg.initializers.spectra import (
     singular_values,
     spectral_norm,
 )
+from talweg.models.buffers import buffers_kept
 from talweg.models.modes import refuse_train_mode
 
 __all__ = [
@@ -109,7 +110,7 @@ def signals(model: nn.Module, x: Tensor, loss: Callable[[Any], Tensor] | None = 
     ----------
     model : nn.Module
     x : (N, …)
-        A batch of inputs.
+        A batch of inputs: a tensor, or a NumPy array.
     loss : function, optional
         Of the model's output, for example `lambda z: cross_entropy(z, y)`. The gradient is that of its value with
         respect to z, also where the layer is frozen.
@@ -121,8 +122,10 @@ def signals(model: nn.Module, x: Tensor, loss: Callable[[Any], Tensor] | None = 
 
     Raises
     ------
+    TypeError
+        For inputs that are neither.
     ValueError
-        For data that are not finite, activations that are complex, a loss that is not one number, or a model without
+        For data that are not finite or not of the model's dtype, activations that are complex, a loss that is not one number, or a model without
         trainable parameters when a loss is given.
 
     Examples
@@ -134,10 +137,7 @@ def signals(model: nn.Module, x: Tensor, loss: Callable[[Any], Tensor] | None = 
     >>> [(signal.layer, round(signal.output.second_moment, 2)) for signal in diagnostics.signals(model, torch.eye(4))]
     [('0', 0.25), ('2', ...)]
     """
-    if not isinstance(x, Tensor):
-        raise TypeError(f"x must be a tensor, a batch of inputs; got {type(x).__name__}.")
-    if x.is_floating_point() and not x.isfinite().all():
-        raise ValueError("x must be finite; it holds NaN or infinite values.")
+    x = _inputs(x)
     names = {layer: name for name, layer in running_layers(model)}
     if loss is not None and not any(parameter.requires_grad for parameter in model.parameters()):
         raise ValueError("model must have parameters that require gradients when a loss is given.")
@@ -157,13 +157,36 @@ def signals(model: nn.Module, x: Tensor, loss: Callable[[Any], Tensor] | None = 
 
     hooks = [layer.register_forward_hook(record, with_kwargs=True) for layer in names]
     try:
-        with _buffers_kept(model), torch.set_grad_enabled(loss is not None):
-            output = model(x)
+        with buffers_kept(), torch.set_grad_enabled(loss is not None):
+            output = _outputs(model, x)
             gradients = [None] * len(seen) if loss is None else _gradients(loss(output), zs)
     finally:
         for hook in hooks:
             hook.remove()
     return [Signal(*moments, gradient) for moments, gradient in zip(seen, gradients, strict=True)]
+
+
+def _inputs(x: Any) -> Tensor:
+    x = torch.from_numpy(x) if isinstance(x, np.ndarray) else x
+    if not isinstance(x, Tensor):
+        raise TypeError(f"x must be a tensor or a NumPy array, a batch of inputs; got {type(x).__name__}.")
+    if x.is_floating_point() and not x.isfinite().all():
+        raise ValueError("x must be finite; it holds NaN or infinite values.")
+    return x
+
+
+def _outputs(model: nn.Module, x: Tensor) -> Any:
+    """What the model makes of x; torch's error about dtypes names matrices, this one x and the model."""
+    try:
+        return model(x)
+    except RuntimeError as error:
+        dtypes = {parameter.dtype for parameter in model.parameters()}
+        if x.dtype in dtypes:
+            raise
+        held = ", ".join(sorted(map(str, dtypes)))
+        raise ValueError(
+            f"x is {x.dtype} and the model's parameters are {held}: convert one of them ({error})."
+        ) from error
 
 
 def _gradients(loss: Tensor, zs: list[Tensor]) -> list[Moments | None]:
@@ -180,23 +203,6 @@ def _first_tensor(values: tuple) -> Tensor:
     """An attention layer is given query, key and value, by position or name, and puts out its weights beside z."""
     values = values[0] if isinstance(values[0], tuple) else values
     return next(value for value in values if isinstance(value, Tensor))
-
-
-@contextmanager
-def _buffers_kept(model: nn.Module) -> Iterator[None]:
-    """Running statistics and other buffers are afterwards what they were: the same tensors with the same values."""
-    kept = [
-        (module, name, buffer, buffer.clone())
-        for module in model.modules()
-        for name, buffer in module._buffers.items()
-        if buffer is not None
-    ]
-    try:
-        yield
-    finally:
-        with torch.no_grad():
-            for module, name, buffer, value in kept:
-                module._buffers[name] = buffer.copy_(value)
 
 
 @torch.no_grad()

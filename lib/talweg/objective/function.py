@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from torch.func import grad as gradient_of
 from torch.func import vmap
 
-from talweg.arguments import positive_int
+from talweg.arguments import generator_or_none, positive_int
 from talweg.objective.fast.chunks import evaluate
 from talweg.objective.fast.one_by_one import ManyPoints
 from talweg.objective.operator import Hessian
@@ -249,6 +249,7 @@ class Mean(Objective):
         """A mini-batch of `size` samples drawn without replacement; ValueError: more than there are."""
         if positive_int("batch_size", size) > self.n:
             raise ValueError(f"batch_size must be at most the number of samples, {self.n}; got {size}.")
+        generator_or_none("generator", generator)
         return self.subset(torch.randperm(self.n, generator=generator)[:size])
 
     def batch_grads(self, thetas: Tensor, indices: Tensor) -> Tensor:

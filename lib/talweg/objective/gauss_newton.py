@@ -111,6 +111,8 @@ class EmpiricalFisher(_OfOutputs):
     ------
     TypeError
         f is no objective of a network.
+    ValueError
+        Its loss is no mean over samples (a sum, class weights, ignored labels).
 
     References
     ----------
@@ -126,6 +128,11 @@ class EmpiricalFisher(_OfOutputs):
     >>> (EmpiricalFisher(f, [0.0, 0.0]) @ [1.0, 0.0]).tolist()  # the gradients are (-6, -6) and (-24, -12)
     [306.0, 162.0]
     """
+
+    def __init__(self, f: NetworkObjective, theta: Tensor):
+        if isinstance(f, NetworkObjective) and f.no_mean:
+            raise ValueError(f"EmpiricalFisher needs a loss that is the mean over samples, and of f {f.no_mean}.")
+        super().__init__(f, theta)
 
     def _products(self, batch: NetworkObjective) -> Map:
         def sample_losses(theta: Tensor) -> Tensor:

@@ -20,31 +20,23 @@ Notes
   normalization: the running statistics of one network do not hold between two”.
 - torchvision DenseNet: works, except — `connect`: “f must be made with batch_norm='data' to connect networks with
   batch normalization: the running statistics of one network do not hold between two”.
-- torchvision ViT: works, except — `eigenpairs`: “FAILS: RuntimeError: derivative for
-  aten::_scaled_dot_product_flash_attention_for_cpu_backward is not implemented”; `initialize`: “parameter
-  'class_token' belongs to VisionTransformer, whose fans are not defined here: initialize it yourself and pass
-  skip=('class_token',).”.
+- torchvision ViT: works, except — `initialize`: “parameter 'class_token' belongs to VisionTransformer, whose fans are
+  not defined here: initialize it yourself and pass skip=('class_token',).”.
 - one module used twice: works.
-- weights tied to an embedding, tokens: works, except — `train`: “model and dataset must have one dtype; the model has
-  torch.float64, the data torch.int64. Use data.load(…, dtype=…) or model.to(dtype).”.
+- weights tied to an embedding, tokens: works.
 - frozen layer: works.
 - frozen layer, parameters='trainable': works.
 - parameters the loss does not use: works.
-- nn.Embedding, tokens: works, except — `train`: “model and dataset must have one dtype; the model has torch.float64,
-  the data torch.int64. Use data.load(…, dtype=…) or model.to(dtype).”.
-- nn.EmbeddingBag, tokens: works, except — `eigenpairs`: “FAILS: NotImplementedError: the derivative for
-  '_embedding_bag_backward' is not implemented.”; `train`: “model and dataset must have one dtype; the model has
-  torch.float64, the data torch.int64. Use data.load(…, dtype=…) or model.to(dtype).”.
+- nn.Embedding, tokens: works.
+- nn.EmbeddingBag, tokens: works.
 - nn.RNN: works, except — `initialize`: “parameter 'rnn.weight_ih_l0' belongs to RNN, whose fans are not defined here:
   initialize it yourself and pass skip=('rnn.weight_ih_l0',).”.
 - nn.LSTM: works, except — `initialize`: “parameter 'rnn.weight_ih_l0' belongs to LSTM, whose fans are not defined
   here: initialize it yourself and pass skip=('rnn.weight_ih_l0',).”.
 - nn.GRU: works, except — `initialize`: “parameter 'rnn.weight_ih_l0' belongs to GRU, whose fans are not defined here:
   initialize it yourself and pass skip=('rnn.weight_ih_l0',).”.
-- nn.MultiheadAttention: works, except — `eigenpairs`: “FAILS: RuntimeError: derivative for
-  aten::_scaled_dot_product_flash_attention_for_cpu_backward is not implemented”.
-- nn.TransformerEncoderLayer: works, except — `eigenpairs`: “FAILS: RuntimeError: derivative for
-  aten::_scaled_dot_product_flash_attention_for_cpu_backward is not implemented”.
+- nn.MultiheadAttention: works.
+- nn.TransformerEncoderLayer: works.
 - weight normalization (parametrizations): works, except — `initialize`: “layer '0' has a parametrization (weight),
   which recomputes its weights: initialize the model before registering it, or name the layer in skip.”.
 - weight normalization (the old one): works, except — `initialize`: “layer '0' recomputes its weight before each
@@ -69,22 +61,23 @@ Notes
 - dataclass outputs: works.
 - dict outputs: works.
 - data: DataLoader: refused — `Objective.of`: “x must be a tensor or a NumPy array, samples first; got DataLoader: put
-  its batches together, x, y = map(torch.cat, zip(*loader)), and let …”; `signals`: “x must be a tensor, a batch of
-  inputs; got DataLoader.”; `train`: “object of type 'NoneType' has no len()”.
+  its batches together, x, y = map(torch.cat, zip(*loader)), and let …”; `signals`: “x must be a tensor or a NumPy
+  array, a batch of inputs; got DataLoader.”; `train`: “tried: x_train must be a tensor or a NumPy array with one row
+  for each sample; got DataLoader. Samples of a DataLoader, a list or a dict are to be …”.
 - data: dict: refused — `Objective.of`: “x must be a tensor or a NumPy array, samples first; got dict: let a module
-  that wraps the model take one tensor apart and hand it on by name”; `signals`: “x must be a tensor, a batch of
-  inputs; got dict.”; `train`: “tried: x_train and y_train must have as many rows; got 1, 16.”.
+  that wraps the model take one tensor apart and hand it on by name”; `signals`: “x must be a tensor or a NumPy array,
+  a batch of inputs; got dict.”; `train`: “tried: x_train must be a tensor or a NumPy array with one row for each
+  sample; got dict. Samples of a DataLoader, a list or a dict are to be put …”.
 - data: lists: refused — `Objective.of`: “x must be a tensor or a NumPy array, samples first; got list:
-  torch.tensor(x) makes one of numbers, torch.stack(x) of tensors”; `signals`: “x must be a tensor, a batch of inputs;
-  got list.”; `train`: “FAILS: AttributeError: 'list' object has no attribute 'dtype'”.
-- data: NumPy arrays: works, except — `signals`: “x must be a tensor, a batch of inputs; got ndarray.”; `train`:
-  “model and dataset must have one dtype; the model has torch.float64, the data float64. Use data.load(…, dtype=…) or
-  model.to(dtype).”.
+  torch.tensor(x) makes one of numbers, torch.stack(x) of tensors”; `signals`: “x must be a tensor or a NumPy array, a
+  batch of inputs; got list.”; `train`: “tried: x_train must be a tensor or a NumPy array with one row for each
+  sample; got list. Samples of a DataLoader, a list or a dict are to be put …”.
+- data: NumPy arrays: works.
 - data: another dtype than the model's: refused — `Objective.of`: “x is torch.float32 and the model computes in
   torch.float64, which fails (mat1 and mat2 must have the same dtype, but got Float and Double). Convert …”;
-  `signals`: “FAILS: RuntimeError: mat1 and mat2 must have the same dtype, but got Float and Double”; `train`: “model
-  and dataset must have one dtype; the model has torch.float64, the data torch.float32. Use data.load(…, dtype=…) or
-  model.to(dtype).”.
+  `signals`: “x is torch.float32 and the model's parameters are torch.float64: convert one of them (mat1 and mat2 must
+  have the same dtype, but got Float and …”; `train`: “model and dataset must have one dtype; the model has
+  torch.float64, the data torch.float32. Use data.load(…, dtype=…) or model.to(dtype).”.
 - loss: a sum: works.
 - loss: a sum, batch_size: refused — `Objective.of`: “batch_size=5 needs a loss that is the mean over samples, and
   this one is not: its reduction is 'sum', not 'mean'. Take all samples at once, or write …”.

@@ -205,8 +205,9 @@ def gauss_newton_bartlett(
     ĝ is the gradient with labels drawn from the model's own softmax, not the data's. logits: B×classes, with graph.
     For cross-entropy that matrix is the Fisher matrix; it is not the Hessian, and has no negative entry.
     """
-    if logits.ndim != 2:
-        raise ValueError(f"logits must have shape (B, classes); got {tuple(logits.shape)}.")
+    if not isinstance(logits, Tensor) or logits.ndim != 2:
+        got = tuple(logits.shape) if isinstance(logits, Tensor) else type(logits).__name__
+        raise ValueError(f"logits must have shape (B, classes), for the estimator of Gauss-Newton; got {got}.")
     probabilities = logits.detach().softmax(-1).cpu()
     labels = torch.multinomial(probabilities, 1, generator=generator).squeeze(1)
     return squared_gradient(logits, list(parameters), labels.to(logits.device))

@@ -70,16 +70,18 @@ class Recorder(Listener):
     def _evaluate(self, training: Training, part: str) -> None:
         """Note loss and accuracy on one of the sets."""
         x, y = getattr(training.dataset, f"x_{part}"), getattr(training.dataset, f"y_{part}")
-        total: Tensor | int = 0
-        right: Tensor | int = 0
-        for x_some, y_some in zip(x.split(EVALUATED_AT_ONCE), y.split(EVALUATED_AT_ONCE), strict=True):
-            outputs = training.outputs(x_some)
-            total += torch.stack([training.loss(one, y_some) for one in outputs]) * len(y_some)
+        parts = [training.outputs(some) for some in x.split(EVALUATED_AT_ONCE)]
+        tensors = [outputs for outputs in parts if isinstance(outputs, Tensor)]
+        if len(tensors) == len(parts):  # the loss of all: it may be a sum, or weigh samples
+            together = torch.cat(tensors, dim=1)
+            losses = torch.stack([training.loss(outputs, y) for outputs in together])
             if f"{part}_accuracy" in self.names:
-                assert isinstance(outputs, Tensor)  # no others are asked for it: see `talweg.training.trial`
-                right += (outputs.argmax(-1) == y_some).sum(1)
-        self._add(f"{part}_loss", torch.as_tensor(total) / len(y))
-        self._add(f"{part}_accuracy", torch.as_tensor(right) / len(y))
+                self._add(f"{part}_accuracy", (together.argmax(-1) == y).sum(1) / len(y))
+        else:
+            pieces = zip(parts, y.split(EVALUATED_AT_ONCE), strict=True)
+            means = [torch.stack([training.loss(one, some) for one in outputs]) * len(some) for outputs, some in pieces]
+            losses = torch.stack(means).sum(0) / len(y)
+        self._add(f"{part}_loss", losses)
 
     def _add(self, name: str, values: Tensor) -> None:
         """Note K values, if this history is wanted."""

@@ -456,3 +456,29 @@ def test_a_refusal_on_the_way_leaves_the_model_as_it_was(method, options):
         initialize(model, method, **options)
     assert all(torch.equal(before[name], value) for name, value in model.state_dict().items())
     assert not any(module._forward_hooks for module in model.modules())
+
+
+# ---------------------------------------------------------------- data that are no tensors, or of another dtype
+
+
+def test_signals_take_arrays_of_numpy():
+    torch.manual_seed(0)
+    model, x = nn.Sequential(nn.Linear(4, 3), nn.Tanh(), nn.Linear(3, 2)), torch.randn(5, 4)
+    assert D.signals(model, x.numpy()) == D.signals(model, x)
+
+
+@pytest.mark.parametrize("x", [[[1.0, 2.0]], {"x": torch.ones(1, 2)}, None], ids=["list", "dict", "none"])
+def test_signals_say_what_they_take(x):
+    with pytest.raises(TypeError, match=f"x must be a tensor or a NumPy array.*got {type(x).__name__}"):
+        D.signals(nn.Linear(2, 2), x)
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.uint8, torch.int64])
+def test_signals_name_the_dtypes_that_do_not_go_together(dtype):
+    with pytest.raises(ValueError, match=f"x is {dtype} and the model's parameters are torch.float32: convert"):
+        D.signals(nn.Sequential(nn.Linear(2, 2), nn.ReLU()), torch.ones(3, 2, dtype=dtype))
+
+
+def test_an_error_of_the_model_itself_is_left_alone():
+    with pytest.raises(RuntimeError, match="shapes cannot be multiplied"):
+        D.signals(nn.Linear(2, 2), torch.ones(3, 4))

@@ -106,3 +106,9 @@ def test_gradients_at_many_points_are_those_at_each(model):
     f = network(model)
     thetas = random(3, f.dim, seed=6)
     torch.testing.assert_close(f.grads(thetas), torch.stack([f.grad(theta) for theta in thetas]))
+
+
+def test_a_seed_in_place_of_a_generator_is_refused_with_what_to_do():
+    f = Objective.of(torch.nn.Linear(2, 2), torch.nn.functional.mse_loss, torch.randn(8, 2), torch.randn(8, 2))
+    with pytest.raises(TypeError, match=r"generator must be a torch.Generator or None; got 3.*manual_seed"):
+        f.sample(4, generator=3)

@@ -156,3 +156,17 @@ def test_operators_say_what_they_cannot_do():
         trace(Rosenbrock())
     with pytest.raises(ValueError, match="theta must be finite"):
         eigenpairs(Rosenbrock().hessian_at([0.0, float("nan")]))
+
+
+@pytest.mark.parametrize(
+    "loss",
+    [nn.CrossEntropyLoss(reduction="sum"), nn.CrossEntropyLoss(weight=torch.tensor([1.0, 5.0, 0.2])),
+     nn.CrossEntropyLoss(ignore_index=1)],
+    ids=["sum", "class weights", "ignored labels"],
+)  # fmt: skip
+def test_the_empirical_fisher_matrix_refuses_a_loss_that_is_no_mean(loss):
+    torch.manual_seed(0)
+    f = Objective.of(nn.Linear(4, 3), loss, torch.randn(12, 4), torch.arange(12) % 3)
+    with pytest.raises(ValueError, match="EmpiricalFisher needs a loss that is the mean over samples"):
+        EmpiricalFisher(f, f.theta)
+    GaussNewton(f, f.theta)  # which is of the loss of all samples, whatever it is

@@ -8,7 +8,7 @@ from torch.nn.utils import parametrizations
 
 from talweg.landscape import random_directions
 from talweg.optimizers import Sophia
-from talweg.optimizers.sophia import hutchinson
+from talweg.optimizers.sophia import gauss_newton_bartlett, hutchinson
 
 F64 = torch.float64
 
@@ -77,3 +77,9 @@ def test_a_seed_is_no_generator():
         Sophia(model.parameters()).update_curvature(lambda: model(torch.ones(2, 4)).sum(), 0)
     with pytest.raises(TypeError, match=message):
         random_directions(model, "filter", 0)
+
+
+@pytest.mark.parametrize("logits", [{"logits": torch.ones(2, 3)}, (torch.ones(2, 3),), torch.ones(3)])
+def test_the_estimator_of_gauss_newton_says_that_it_needs_logits(logits):
+    with pytest.raises(ValueError, match="logits must have shape .B, classes., for the estimator of Gauss-Newton; got"):
+        gauss_newton_bartlett(logits, [torch.ones(3, requires_grad=True)])

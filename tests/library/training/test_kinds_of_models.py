@@ -454,3 +454,19 @@ def test_one_module_under_two_names_is_one_in_training_and_in_its_trajectory():
     run = train(model, data, SGD(model.parameters(), lr=0.1), epochs=2, batch_size=8, seed=0, record=("trajectory",))
     torch.testing.assert_close(run.trajectory[-1], flat(twin), rtol=1e-10, atol=1e-12)
     assert run.trajectory.shape[1] == f.dim and model.again is model.first and model.other.weight is model.first.weight
+
+
+@pytest.mark.parametrize(
+    "loss",
+    [nn.CrossEntropyLoss(reduction="sum"), nn.CrossEntropyLoss(weight=torch.tensor([1.0, 9.0, 0.1], dtype=float64)),
+     nn.CrossEntropyLoss(ignore_index=1)],
+    ids=["sum", "class weights", "ignored labels"],
+)  # fmt: skip
+def test_the_loss_of_a_set_too_large_for_one_pass_is_that_of_all_its_samples(loss):
+    torch.manual_seed(0)
+    x, y = numbers(4500, 4), labels(4500).sort().values  # so that parts have other weights than the whole
+    model = nn.Linear(4, 3)
+    expected = loss(model(x), y).item()
+    data = dataset(x, y)
+    run = train(model, data, SGD(model.parameters(), lr=1e-9), epochs=1, batch_size=None, seed=0, loss=loss)
+    assert len(data.x_val) > 2000 and run["val_loss"][0].item() == pytest.approx(expected, rel=1e-5)
