@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 from pathlib import Path
 
 import nbformat
@@ -78,7 +79,7 @@ def read_chapter(path: Path) -> nbformat.NotebookNode:
         if line.startswith("+++") and line[3:].strip() and not line[3:].strip().startswith("{"):
             raise ChapterError(f'{path}:{number}: {line!r}: after +++ only {{"name": "…"}} may stand on the line')
     try:
-        notebook = myst_to_notebook(text, add_source_map=True)
+        notebook = copy.deepcopy(_parsed(text))
     except (MystMetadataParsingError, yaml.YAMLError) as error:
         raise ChapterError(f"{path}: {error}") from error
     lines = notebook.metadata.pop("source_map")
@@ -89,10 +90,16 @@ def read_chapter(path: Path) -> nbformat.NotebookNode:
     return notebook
 
 
+@lru_cache(maxsize=128)
+def _parsed(text: str) -> nbformat.NotebookNode:
+    """jupytext's notebook of a text; the checks read each chapter many times, and a time takes a tenth of a second."""
+    return myst_to_notebook(text, add_source_map=True)
+
+
 def cell_lines(path: Path) -> dict[str, int]:
     """Name of each cell → its first line in the text."""
     text = path.read_text(encoding="utf-8")
-    notebook = myst_to_notebook(text, add_source_map=True)
+    notebook = _parsed(text)
     starts = [_first_line(text.splitlines(), start) for start in notebook.metadata["source_map"]]
     return {cell.metadata.get("name", ""): line for cell, line in zip(notebook.cells, starts, strict=True)}
 
