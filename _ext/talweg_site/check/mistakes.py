@@ -131,4 +131,6 @@ def fails(claim: str, sources: list[str], space: dict[str, Any]) -> str:
             exec(compile(source, "cell", "exec"), space)
     except _Failed:
         return ""
+    finally:
+        talweg.claim = original
     return f"{claim}: holds even when it is broken"
