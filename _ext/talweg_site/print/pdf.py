@@ -12,6 +12,7 @@ import os
 import shutil
 import subprocess
 import sys
+import threading
 import time
 from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import UTC, datetime
@@ -25,6 +26,7 @@ from talweg_site.print import run as latex_run
 from talweg_site.print.cells import driven_figures, read_notebook
 from talweg_site.print.fonts import FontError, fallback_package, make_fonts
 
+ONE_BROWSER = threading.Lock()  # a browser keeps both cores busy; several would only be slower, each on its own
 TOO_WIDE = 12.0  # points by which a line may stick out without a word about it
 
 
@@ -94,7 +96,8 @@ def write_latex(root: Path, code: str, work: Path) -> Path:
 def print_edition(root: Path, code: str, work: Path, prepared: Future[None]) -> str:
     """Make one PDF; returns a line about it. prepared: what all editions share, needed from the writing of LaTeX on."""
     start = time.monotonic()
-    photograph_edition(root, code, work)
+    with ONE_BROWSER:
+        photograph_edition(root, code, work)
     prepared.result()
     tex = write_latex(root, code, work)
     midnight = datetime.combine(build_date(), datetime.min.time(), UTC)
@@ -122,7 +125,7 @@ def make(root: Path, codes: list[str]) -> None:
     work.mkdir(parents=True, exist_ok=True)
     (root / "_build" / "pdf").mkdir(parents=True, exist_ok=True)
     failures = []
-    # All at once, on two cores too: an edition waits for its browser half of the time that its photographs take.
+    # All at once, on two cores too: while one edition is photographed the others are set.
     with ThreadPoolExecutor(1 + len(codes)) as pool:
         prepared = pool.submit(prepare, root, work)
         for future in [pool.submit(print_edition, root, code, work, prepared) for code in codes]:
