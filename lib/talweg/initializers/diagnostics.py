@@ -125,8 +125,8 @@ def signals(model: nn.Module, x: Tensor, loss: Callable[[Any], Tensor] | None = 
     TypeError
         For inputs that are neither.
     ValueError
-        For data that are not finite or not of the model's dtype, activations that are complex, a loss that is not one number, or a model without
-        trainable parameters when a loss is given.
+        For data that are not finite or not of the model's dtype, activations that are complex, a loss that is not one
+        number, or a model without trainable parameters when a loss is given.
 
     Examples
     --------

@@ -96,8 +96,8 @@ class Training(ABC):
     """K networks that learn on a data set (K = 1 for `train`): what the loop drives and what listeners see.
 
     `parameters` are leaf tensors, K×… if `stacked`; `rows` makes both cases alike. They are those that are trained:
-    neither frozen, nor left out by the optimizer. `losses` are the K losses of the batch, from before its update. `epoch` and `step` say how many are over. A listener sets `stopped` to end the
-    training after this epoch.
+    neither frozen, nor left out by the optimizer. `losses` are the K losses of the batch, from before its update.
+    `epoch` and `step` say how many are over. A listener sets `stopped` to end the training after this epoch.
 
     Parameters
     ----------

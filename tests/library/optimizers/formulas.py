@@ -54,11 +54,12 @@ def rmsprop(x, g, s, t, *, lr, alpha, eps, weight_decay, momentum, centered):
     return x - lr * s["m"]
 
 
+def decayed(x, g, lr, weight_decay, decoupled):
+    return (x * (1 - lr * weight_decay), g) if decoupled else (x, g + weight_decay * x)
+
+
 def adam(x, g, s, t, *, lr, betas, eps, weight_decay, decoupled=False, amsgrad=False):
-    if decoupled:
-        x = x * (1 - lr * weight_decay)
-    else:
-        g = g + weight_decay * x
+    x, g = decayed(x, g, lr, weight_decay, decoupled)
     s["m"] = betas[0] * s.get("m", 0) + (1 - betas[0]) * g
     s["v"] = betas[1] * s.get("v", 0) + (1 - betas[1]) * g * g
     s["top"] = torch.maximum(s.get("top", s["v"]), s["v"])
@@ -69,10 +70,7 @@ def adam(x, g, s, t, *, lr, betas, eps, weight_decay, decoupled=False, amsgrad=F
 def nadam(x, g, s, t, *, lr, betas, eps, weight_decay, momentum_decay, decoupled_weight_decay):
     mu, after = (betas[0] * (1 - 0.5 * 0.96 ** (i * momentum_decay)) for i in (t, t + 1))
     s["pi"] = s.get("pi", 1.0) * mu
-    if decoupled_weight_decay:
-        x = x * (1 - lr * weight_decay)
-    else:
-        g = g + weight_decay * x
+    x, g = decayed(x, g, lr, weight_decay, decoupled_weight_decay)
     s["m"] = betas[0] * s.get("m", 0) + (1 - betas[0]) * g
     s["v"] = betas[1] * s.get("v", 0) + (1 - betas[1]) * g * g
     ahead = after * s["m"] / (1 - s["pi"] * after) + (1 - mu) * g / (1 - s["pi"])
@@ -80,10 +78,7 @@ def nadam(x, g, s, t, *, lr, betas, eps, weight_decay, momentum_decay, decoupled
 
 
 def radam(x, g, s, t, *, lr, betas, eps, weight_decay, decoupled_weight_decay):
-    if decoupled_weight_decay:
-        x = x * (1 - lr * weight_decay)
-    else:
-        g = g + weight_decay * x
+    x, g = decayed(x, g, lr, weight_decay, decoupled_weight_decay)
     s["m"] = betas[0] * s.get("m", 0) + (1 - betas[0]) * g
     s["v"] = betas[1] * s.get("v", 0) + (1 - betas[1]) * g * g
     m = s["m"] / (1 - betas[0] ** t)

@@ -1,5 +1,7 @@
 """Every method, so that the tests of manners can treat them alike."""
 
+import io
+
 import pytest
 import torch
 
@@ -51,3 +53,16 @@ def walk(optimizer, theta, gradients):
             p.grad = None if g is None else g.clone()
         optimizer.step()
     return flat(theta)
+
+
+def walk_with_a_break(make, theta, gradients, at):
+    """The same walk with the optimizer saved after `at` steps, and loaded into a new one, with another lr, that goes on."""
+    first = make(theta, lr=0.01)
+    walk(first, theta, gradients[:at])
+    file = io.BytesIO()
+    torch.save(first.state_dict(), file)
+    file.seek(0)
+    again = [p.detach().clone().requires_grad_() for p in theta]
+    second = make(again, lr=0.7)
+    second.load_state_dict(torch.load(file, weights_only=True))
+    return walk(second, again, gradients[at:])
