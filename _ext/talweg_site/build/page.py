@@ -119,17 +119,10 @@ def extend_context(
         needs_plotly=uses_plotly(doctree),
         needs_widgets=uses_widgets(app, pagename),
         words=json.dumps({word: _(word) for word in WORDS}, ensure_ascii=False),
-        description=_description(doctree),
+        description=app.env.metadata[pagename].get("description", ""),
         og_image=f"{address.site}_static/title.png",
         repository_url=address.url,
     )
-
-
-def _description(doctree: nodes.document | None) -> str:
-    if doctree is None:
-        return ""
-    paragraph = next(doctree.findall(nodes.paragraph), None)
-    return " ".join(paragraph.astext().split())[:200] if paragraph else ""
 
 
 def setup(app: Sphinx) -> None:
