@@ -28,7 +28,9 @@ class LabelFirst(SphinxTransform):
             section["ids"].sort(key=lambda name: name not in labels)
 
 
-def leave_out_of_tab_order(app: Sphinx, pagename: str, templatename: str, context: dict[str, Any], doctree: Any) -> None:
+def leave_out_of_tab_order(
+    app: Sphinx, pagename: str, templatename: str, context: dict[str, Any], doctree: Any
+) -> None:
     """A chapter has thirty ¶: the Tab key passes them by, the mouse and a screen reader's list of links find them."""
     if "body" in context:
         context["body"] = HEADERLINK.sub('<a class="headerlink" tabindex="-1"', context["body"])

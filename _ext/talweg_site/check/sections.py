@@ -20,6 +20,8 @@ def section_problems(text: str, label: str) -> list[str]:
             continue
         heading = HEADING.match(line)
         if heading and not LABEL.match(before):
-            problems.append(f"{label}:{number}: the heading {heading[2]!r} has no label; put (sec-…)= in the line above it")
+            problems.append(
+                f"{label}:{number}: the heading {heading[2]!r} has no label; put (sec-…)= in the line above it"
+            )
         before = line
     return problems
