@@ -1,4 +1,7 @@
-// The search box: a dialog over pagefind's index. Ctrl/Cmd+K or "/" opens it; arrows and Enter choose.
+// The search box: a dialog over pagefind's index. Ctrl/Cmd+K or "/" opens it; arrows and Enter choose. The index holds
+// passages (sections, terms of the glossary), each with its own address; the words found are marked there (marks.js).
+import { marking } from "./marks.js";
+
 const root = document.documentElement;
 const words = JSON.parse(document.getElementById("talweg-words").textContent);
 const dialog = document.querySelector(".search-dialog");
@@ -15,7 +18,7 @@ let active = -1;
 // The index is fetched when the box is first opened. pagefind keeps to the language in <html lang>.
 function load() {
   engine ??= import(new URL("pagefind.js", index).href).then(async (pagefind) => {
-    await pagefind.options({ baseUrl: new URL("..", index).pathname, excerptLength: 22 });
+    await pagefind.options({ excerptLength: 22 });
     await pagefind.init();
     return pagefind;
   });
@@ -65,32 +68,30 @@ function follow(item) {
   location.href = item.dataset.href;
 }
 
-// A page's own sections come as separate hits, so that a result leads to the place and not to the top.
-function hitsOf(page) {
-  const sections = page.sub_results.slice(0, 3);
-  return sections.map((section) => ({
-    url: section.url,
-    title: section.title === page.meta.title ? section.title : `${page.meta.title} › ${section.title}`,
-    excerpt: section.excerpt,
-  }));
+function hitOf({ meta, excerpt }, query) {
+  return {
+    url: marking(new URL(`../${meta.address}`, index), excerpt, query),
+    title: meta.title === meta.chapter ? meta.title : `${meta.chapter} › ${meta.title}`,
+    excerpt,
+  };
 }
 
 async function search() {
   const turn = ++latest;
   const query = input.value.trim();
   if (!query) { clear(); status.textContent = ""; return; }
-  let pages;
+  let passages;
   try {
     const pagefind = await load();
     const found = await pagefind.search(query);
     if (turn !== latest) return;
-    pages = await Promise.all(found.results.slice(0, LIMIT).map((result) => result.data()));
+    passages = await Promise.all(found.results.slice(0, LIMIT).map((result) => result.data()));
   } catch (error) {
     status.textContent = words["The search could not be loaded"];
     return;
   }
   if (turn !== latest) return;
-  const hits = pages.flatMap(hitsOf).slice(0, LIMIT);
+  const hits = passages.map((passage) => hitOf(passage, query));
   clear();
   list.replaceChildren(...hits.map(option));
   input.setAttribute("aria-expanded", String(hits.length > 0));
@@ -120,3 +121,11 @@ document.addEventListener("keydown", (event) => {
     open();
   }
 });
+
+// The page for addresses that do not exist sends a question here: `index.html?search=…`.
+const question = new URLSearchParams(location.search).get("search");
+if (question) {
+  open();
+  input.value = question;
+  search();
+}

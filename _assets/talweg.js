@@ -50,8 +50,6 @@
       menu.addEventListener("keydown", (event) => {
         if (event.key === "Escape") { menu.open = false; menu.querySelector("summary").focus(); }
       });
-      // The place on the page is kept in the other language: section labels are the same in every edition.
-      menu.querySelectorAll("a").forEach((link) => link.addEventListener("click", () => { link.hash = location.hash; }));
     });
   }
 
@@ -91,29 +89,11 @@
     });
   }
 
-  function followSections() {
-    const links = [...document.querySelectorAll(".on-page a[href^='#']")].filter((link) => link.hash.length > 1);
-    const byId = new Map(links.map((link) => [decodeURIComponent(link.hash.slice(1)), link]));
-    const mark = (id) => links.forEach((link) => {
-      if (byId.get(id) === link) link.setAttribute("aria-current", "location");
-      else link.removeAttribute("aria-current");
-    });
-    const observer = new IntersectionObserver((entries) => {
-      const seen = entries.filter((entry) => entry.isIntersecting);
-      if (seen.length) mark(seen[seen.length - 1].target.closest("section").id);
-    }, { rootMargin: "-64px 0px -70% 0px" });
-    byId.forEach((_, id) => {
-      const heading = document.getElementById(id)?.querySelector("h1, h2, h3");
-      if (heading) observer.observe(heading);
-    });
-  }
-
   wireTheme();
   wireContents();
   wireMenus();
   wireCopyButtons();
   wrapTables();
-  followSections();
   markScrollers();
   window.addEventListener("load", () => {
     markScrollers();

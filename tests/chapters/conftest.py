@@ -20,6 +20,7 @@ PAGE = (
     + """\
 +++ {"name": "intro"}
 
+(ch-page)=
 # WORDS
 
 ```{code-cell} ipython3

@@ -50,6 +50,7 @@ def use_landing_template(app: Sphinx, pagename: str, templatename: str, context:
         vendor=f"{context['content_root']}_static/{vendor_prefix(app)}",
         og_image=f"{address.site}_static/title.png",
         repository_url=address.url,
+        site=address.site,
         book_version=book_version(),
         build_date_iso=build_date().isoformat(),
     )

@@ -25,7 +25,23 @@ WORDS = (
     "Nothing found",
     "The search could not be loaded",
     "%s results",
+    "Remove the marks",
+    "Cite this section",
+    "As text",
+    "Close",
 )
+AUTHORS = "The Talweg authors"
+# `{id}`, `{section}` and `{url}` are those of the section on screen: cite.js knows them.
+BIBTEX = """@incollection{{talweg:{{id}},
+  author    = {{{{{authors}}}}},
+  title     = {{{{{{section}}}}}},
+  booktitle = {{{{{book}}}}},
+  year      = {{{year}}},
+  note      = {{{version}}},
+  url       = {{{{url}}}},
+  langid    = {{{language}}}
+}}"""
+BABEL_LANGUAGE = {"es": "spanish", "de": "german", "zh": "chinese", "ru": "russian"}
 
 
 def build_date() -> datetime.date:
@@ -59,11 +75,36 @@ def launch_links(app: Sphinx, pagename: str) -> dict[str, str]:
     }
 
 
+def page_address(app: Sphinx, pagename: str) -> str:
+    """Where the page is published."""
+    return f"{read_address(build_of(app).root).site}{build_of(app).code}/{pagename}.html"
+
+
 def report_link(app: Sphinx, pagename: str) -> str:
-    """Address of a new issue that already names the page."""
-    page = f"{build_of(app).code}/{pagename}.html"
-    title = _("Error on %s") % page
-    return f"{read_address(build_of(app).root).url}/issues/new?{urlencode({'title': title, 'labels': 'error'})}"
+    """Address of a new issue: the form in the edition's language, in which the page already stands."""
+    fields = {
+        "template": f"error-{build_of(app).code}.yml",
+        "title": _("Error on %s") % f"{build_of(app).code}/{pagename}.html",
+        "page": page_address(app, pagename),  # place.js adds the section on screen
+    }
+    return f"{read_address(build_of(app).root).url}/issues/new?{urlencode(fields)}"
+
+
+def citation(app: Sphinx) -> dict[str, str]:
+    """A line and a BibTeX entry for any section of the edition, which leave out what only the open page knows."""
+    code = build_of(app).code
+    facts = {
+        "authors": AUTHORS,
+        "book": f"Talweg: {names(code)['subtitle']}",
+        "year": str(build_date().year),
+        "language": BABEL_LANGUAGE[code],
+    }
+    line = _("{authors}, “{section}”, in {book}, version {version}, {year}, {url}")
+    known = {**facts, "version": book_version(), "section": "{section}", "url": "{url}"}
+    return {
+        "citation": line.format(**known),
+        "bibtex": BIBTEX.format(**facts, version=_("Version %s") % book_version()),
+    }
 
 
 def alternates(app: Sphinx, pagename: str, content_root: str) -> list[dict[str, Any]]:
@@ -111,6 +152,7 @@ def extend_context(
         site_build=build_of(app).in_site,
         launch=launch_links(app, pagename),
         report_url=report_link(app, pagename),
+        **citation(app),
         book_version=book_version(),
         build_date=format_date(today, format="long", locale=edition.sphinx_language),
         build_date_iso=today.isoformat(),
@@ -119,17 +161,10 @@ def extend_context(
         needs_plotly=uses_plotly(doctree),
         needs_widgets=uses_widgets(app, pagename),
         words=json.dumps({word: _(word) for word in WORDS}, ensure_ascii=False),
-        description=_description(doctree),
+        description=app.env.metadata[pagename].get("description", ""),
         og_image=f"{address.site}_static/title.png",
         repository_url=address.url,
     )
-
-
-def _description(doctree: nodes.document | None) -> str:
-    if doctree is None:
-        return ""
-    paragraph = next(doctree.findall(nodes.paragraph), None)
-    return " ".join(paragraph.astext().split())[:200] if paragraph else ""
 
 
 def setup(app: Sphinx) -> None:

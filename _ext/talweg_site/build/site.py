@@ -19,11 +19,11 @@ from sphinx.errors import ExtensionError
 from talweg_site.build.api.links import link_editions
 from talweg_site.build.api.run import FOLDER, build_reference
 from talweg_site.build.assets import WHOLE_SITE
-from talweg_site.build.search import build_index
+from talweg_site.build.outside import write_sitemap
+from talweg_site.build.search import build_index, write_passages
 from talweg_site.editions import EDITIONS, build_of
 
 JUPYTER_BOOK = "from jupyter_book.cli.main import main; main()"  # the package has no __main__
-EDITION_PAGES = f"{{{','.join(EDITIONS)}}}/*.html"
 WORKERS = 2  # an edition's build is one thread of Python and about 300 MB
 
 
@@ -102,14 +102,16 @@ def finish_edition(app: Sphinx, exception: Exception | None) -> None:
     for page in Path(app.outdir).glob("*.html"):
         if page.stem not in app.env.found_docs:
             page.unlink()  # of a chapter that is no more; Sphinx leaves it
+    pages, site, code = Path(app.outdir), build_of(app).root / "_build" / "html", build_of(app).code
+    prefix = f"{code}/" if build_of(app).in_site else ""
+    write_passages(pages, pages.parent / "passages", prefix, code, build_of(app).root)
     if not build_of(app).in_site:
-        build_index(Path(app.outdir), "*.html")
+        build_index(pages.parent, pages)
         return
-    site = build_of(app).root / "_build" / "html"
-    link_tree(Path(app.outdir), site / build_of(app).code)
+    link_tree(pages, site / code)
     if not os.environ.get(WHOLE_SITE):
-        link_editions(build_of(app).root, [build_of(app).code])
-        build_index(site, EDITION_PAGES)
+        link_editions(build_of(app).root, [code])
+        build_index(pages.parents[1], site)
 
 
 def build_editions(app: Sphinx, exception: Exception | None) -> None:
@@ -125,7 +127,8 @@ def build_editions(app: Sphinx, exception: Exception | None) -> None:
     if failed := [code for code, status, _ in results if status]:
         raise ExtensionError(f"building failed for: {', '.join(failed)} (messages above)")
     link_editions(build_of(app).root, list(EDITIONS))
-    build_index(Path(app.outdir), EDITION_PAGES)
+    build_index(build_of(app).root / "_build" / "editions", Path(app.outdir))
+    write_sitemap(Path(app.outdir), build_of(app).root)
 
 
 def _last_lines(output: str) -> str:

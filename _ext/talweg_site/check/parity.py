@@ -21,6 +21,7 @@ from talweg.i18n import EDITIONS
 from talweg_site.author.copying import copy_code
 from talweg_site.chapter import SETUP, USE, ChapterError, cell_lines, is_notebook, read_chapter, without_own_words
 from talweg_site.check.claims import claim_problems
+from talweg_site.check.sections import section_problems
 
 LABELS = (
     re.compile(r"^ {0,3}\(([^)\s]+)\)=\s*$", re.MULTILINE),
@@ -64,6 +65,7 @@ def _check_page(paths: dict[str, Path], root: Path) -> list[str]:
     texts = {lang: path.read_text(encoding="utf-8") for lang, path in paths.items()}
     labels = {lang: str(path.relative_to(root)) for lang, path in paths.items()}
     (first, *others), problems = list(paths), []
+    problems += [problem for lang in paths for problem in section_problems(texts[lang], labels[lang])]
     notebooks = {lang: read_chapter(paths[lang]) for lang in paths if is_notebook(texts[lang])}
     problems += [
         f"{labels[lang]}: {'not a' if first in notebooks else 'a'} notebook, unlike {labels[first]}"
