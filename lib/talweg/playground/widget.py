@@ -76,13 +76,13 @@ class Playground(Figure):
         kappa: float = REFERENCE_KAPPA,
         steps: int | None = None,
     ):
-        opening = _PRESETS[0] if surface is None and methods is None else {}
+        opening = next(iter(PRESETS.values())) if surface is None and methods is None else {}
         surface = one_of("surface", surface or opening.get("surface", "ravine"), SETUP["surfaces"])
         known = SETUP["surfaces"][surface] | opening
         kappa = type(self).kappa.validate(self, kappa)  # at once: the ravine's learning rates are divided by it
         x, _y, z = load_slice()
         super().__init__(
-            setup=SETUP | {"presets": dict(zip(SETUP["presets"], _PRESETS, strict=True))},
+            setup=SETUP | {"presets": PRESETS},
             grid={"span": x[-1].item(), "z": z.tolist()},
             surface=surface,
             kappa=kappa,
@@ -214,4 +214,4 @@ def _preset(preset: Mapping[str, Any]) -> dict[str, Any]:
     return whole | {"methods": [_complete(method, whole["surface"], whole["kappa"]) for method in preset["methods"]]}
 
 
-_PRESETS = [_preset(preset) for preset in SETUP["presets"].values()]
+PRESETS = {name: _preset(preset) for name, preset in SETUP["presets"].items()}
