@@ -4,7 +4,7 @@ const mark = "#playground=";
 const short = (values) => values.map((v) => (typeof v === "number" ? String(Number(v.toPrecision(6))) : v)).join();
 
 export function encode({ surface, kappa, start, steps, methods }) {
-  return mark + [surface, short([kappa]), short(start), steps, ...methods.map((method) => short(Object.values(method)))].join(";");
+  return mark + [surface, short([kappa]), short(start), steps, ...methods.map(({ name, lr, ...rest }) => short([name, lr, ...Object.values(rest)]))].join(";");
 }
 
 // The set-up, or null if the text is not one. Values out of range are moved to the nearest allowed one; for what is not

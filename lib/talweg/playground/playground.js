@@ -1,6 +1,7 @@
 // The playground: paths of up to four methods on a surface, played in the browser.
 import { fill, h } from "../widgets/dom.js";
-import { axes, number, slider, stage, svg } from "../widgets/plot.js";
+import { axes, number, settled, stage, svg } from "../widgets/plot.js";
+import { slider } from "../widgets/slider.js";
 import { path } from "./rules.js";
 import { surface } from "./surfaces.js";
 import { terrain } from "./terrain.js";
@@ -12,10 +13,25 @@ import { player } from "./player.js";
 
 const traits = ["surface", "kappa", "start", "steps", "methods"];
 
+const ravines = ["ravine", "turned"];
+
+// Where a line leaves the frame for the last time: an arrow there, pointing out; null if it stays inside.
+function rim(plot, places, i) {
+  const [x0, x1, y1, y0] = [...plot.x.map(plot.X), ...plot.y.map(plot.Y)];
+  const last = places.findLastIndex(([x, y]) => x >= x0 && x <= x1 && y >= y0 && y <= y1);
+  if (last < 0 || last === places.length - 1) return null;
+  const [[x, y], [a, b]] = [places[last], places[last + 1]].map((place) => place.map(Number));
+  const share = Math.min(...[[x, a, x0, x1], [y, b, y0, y1]].map(([from, to, low, high]) => (to > high ? (high - from) / (to - from) : to < low ? (low - from) / (to - from) : 1)));
+  const turn = (Math.atan2(b - y, a - x) * 180) / Math.PI;
+  return { step: last + 1, node: svg("path", { class: `tw-head tw-c${i}`, d: "M0 0L-15 -6.5V6.5Z",
+    transform: `translate(${(x + share * (a - x)).toFixed(1)} ${(y + share * (b - y)).toFixed(1)}) rotate(${turn.toFixed(1)})` }) };
+}
+
 // A line with a head, drawn into a plot; returns what moves the head to step t and the line after it. dots: one for each
-// step, where they do not touch.
+// step, where they do not touch. One that leaves ends two steps outside: more would only lay bars across the map.
 function runner(plot, points, i, dots) {
-  const places = points.map(([x, y]) => [plot.X(x), plot.Y(y)].map((v) => Math.min(9999, Math.max(-9999, v)).toFixed(1)));
+  const all = points.map(([x, y]) => [plot.X(x), plot.Y(y)].map((v) => Math.min(9999, Math.max(-9999, v)).toFixed(1)));
+  const out = rim(plot, all, i), places = out ? all.slice(0, out.step + 2) : all;
   const drawn = ["tw-casing", "tw-trace", "tw-dots"].slice(0, dots ? 3 : 2).map((kind, k) => {
     // The text of the whole path, and where in it each step ends.
     let text = "", last = [-99, 0];
@@ -28,11 +44,12 @@ function runner(plot, points, i, dots) {
     return { node: svg("path", { class: `${kind} tw-c${i}` }), text, ends };
   });
   const tip = head(i);
-  plot.to.append(...drawn.map(({ node }) => node), tip);
+  plot.to.append(...drawn.map(({ node }) => node), tip, ...(out ? [out.node] : []));
   return (step) => {
     const t = Math.min(step, places.length - 1);
     for (const { node, text, ends } of drawn) node.setAttribute("d", text.slice(0, ends[t]));
     tip.setAttribute("transform", `translate(${places[t]})`);
+    out?.node.setAttribute("visibility", t < out.step ? "hidden" : "visible");
   };
 }
 
@@ -57,7 +74,7 @@ function render({ model, el }) {
   const usual = (name, ground = model.get("surface")) => {
     const { rate, sliders } = setup.methods[name];
     const { [rate]: kind, [name]: lr = kind } = setup.surfaces[ground].rates;
-    const scale = ground === "ravine" && /gradient|momentum/.test(rate) ? 20 / model.get("kappa") : 1;
+    const scale = ravines.includes(ground) && /gradient|momentum/.test(rate) ? 20 / model.get("kappa") : 1;
     return { name, lr: Number((lr * scale).toPrecision(4)), ...sliders };
   };
 
@@ -68,20 +85,23 @@ function render({ model, el }) {
   const chooser = h("select", { onchange: () => {
     const name = chooser.value, { start, steps } = setup.surfaces[name];
     change({ surface: name, start, steps, methods: all().map((m) => ({ ...m, lr: usual(m.name, name).lr })) });
-  } }, ...options(setup.surfaces, words.surfaces));
+  } }, ...options(model.get("choices").surface, words.surfaces));
   const kappa = slider(model, "kappa", words, { log: true, show });
   const limit = slider(model, "steps", { steps: words.limit }, { log: true, show });
   const legend = h("div", { class: "tw-legend" }), row = h("div", { class: "tw-cards" });
   const add = h("button", { type: "button", onclick: () => {
-    const free = Object.keys(setup.methods).find((name) => all().every((m) => m.name !== name));
+    const free = model.get("choices").methods.find((name) => all().every((m) => m.name !== name));
     change({ methods: [...all(), usual(free)] });
   } }, words.add);
+
+  const presets = model.get("choices").presets.map((key) => ({ preset: setup.presets[key],
+    chip: h("button", { type: "button", class: "tw-chip", onclick: () => change(setup.presets[key]) }, words.presets[key]) }));
 
   // Cards are made anew when the methods change, not when their sliders move: so the focus stays in its place.
   const refresh = () => {
     const methods = all(), key = methods.map((m) => m.name).join();
     if (key !== names) {
-      const focused = cards.length && methods.length > cards.length ? 3 : cards.findIndex(({ node }) => node.contains(document.activeElement));
+      const focused = document.activeElement === add ? 3 : cards.findIndex(({ node }) => node.contains(document.activeElement));
       cards = methods.map((_, i) => card(model, i, { words, setup, show,
         replace: (name) => change({ methods: all().map((m, j) => (j === i ? usual(name) : m)) }),
         remove: () => change({ methods: all().filter((_, j) => j !== i) }) }));
@@ -91,7 +111,8 @@ function render({ model, el }) {
     }
     cards.forEach((c) => c.refresh());
     chooser.value = model.get("surface");
-    kappa.node.hidden = chooser.value !== "ravine";
+    kappa.node.hidden = !ravines.includes(chooser.value);
+    presets.forEach(({ preset, chip }) => chip.setAttribute("aria-pressed", encode(preset) === encode(now())));
     add.disabled = methods.length === 4;
     legend.replaceChildren(...methods.map((_, i) => h("span", {}, swatch(i), title(words, methods, i, show))));
   };
@@ -121,7 +142,7 @@ function render({ model, el }) {
     const tall = Math.round(0.86 * left.clientWidth);
     plot = axes(left, { x: facts.view, y: facts.middle, equal: true, decimal, xLabel: "x", yLabel: "y", height: tall });
     const [x0, x1, y0, y1] = [...plot.x.map(plot.X), ...plot.y.map(plot.Y)];
-    const key = [name, name === "ravine" && k, x1].join();
+    const key = [name, ravines.includes(name) && k, x1].join();
     if (ground.key !== key) ground = { key, ...terrain(f.value, plot.x, plot.y, x1 - x0, y0 - y1, facts.levels) };
     ground.canvas.style.cssText = `left:${x0}px;top:${y1}px;width:${x1 - x0}px;height:${y0 - y1}px`;
     left.prepend(ground.canvas);
@@ -143,6 +164,7 @@ function render({ model, el }) {
 
     const sentences = runs.map((run, i) => {
       const { kind, t, ...values } = verdict(run, facts);
+      if ("loss" in values) values.loss = settled(values.loss, run.losses[0]);
       for (const what in values) values[what] = show(values[what]);
       return fill(words[kind], { ...values, t, n: steps, method: title(words, methods, i, show) });
     });
@@ -155,9 +177,14 @@ function render({ model, el }) {
     kind: "playground", draw, traits, panels: [{ title: words.plane }, { title: words.curves }],
     controls: [
       { node: legend, refresh }, film,
-      plain(h("label", { class: "tw-choice" }, h("span", {}, words.surface), chooser)), kappa, limit, plain(row), plain(add),
+      plain(h("label", { class: "tw-choice" }, h("span", {}, words.surface), chooser)), kappa, plain(row), plain(add), limit,
     ],
   });
+  // The map stays in sight while the controls are used (playground.css): they are neighbours in one frame.
+  const root = el.querySelector(".tw-playground"), [panels, ...below] = root.children;
+  panels.firstChild.append(legend);
+  const chips = h("div", { class: "tw-presets", role: "group", "aria-label": words.try }, ...presets.map(({ chip }) => chip));
+  root.append(h("div", { class: "tw-frame" }, chips, panels, film.node, ...below));
   // The page puts the widget in place after this call: only then is it known to be the first.
   const later = requestAnimationFrame(read);
   addEventListener("hashchange", read);

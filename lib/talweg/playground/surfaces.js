@@ -6,6 +6,16 @@ const quadratic = (a, b) => ({
   curvature: () => [a, b],
 });
 
+// ½(u² + κ v²) with the axes u, v of the ravine turned by 45°
+const turned = (kappa) => {
+  const [along, across] = [(1 + kappa) / 2, (1 - kappa) / 2];
+  return {
+    value: ([x, y]) => (along * (x * x + y * y)) / 2 + across * x * y,
+    gradient: ([x, y]) => [along * x + across * y, across * x + along * y],
+    curvature: () => [along, along],
+  };
+};
+
 // (1 − x)² + 100 (y − x²)²
 const rosenbrock = {
   value: ([x, y]) => (1 - x) ** 2 + 100 * (y - x * x) ** 2,
@@ -77,8 +87,8 @@ function interpolated({ span, z }) {
   };
 }
 
-// The surface of that name. kappa: of the ravine; constants: those of setup.json; grid: the slice.
+// The surface of that name. kappa: of the ravines; constants: those of setup.json; grid: the slice.
 export function surface(name, kappa, constants, grid) {
   if (name === "slice") return interpolated(grid);
-  return constants ? gaussians(constants) : { ravine: quadratic(1, kappa), saddle: quadratic(1, -1), rosenbrock, beale }[name];
+  return constants ? gaussians(constants) : { ravine: quadratic(1, kappa), turned: turned(kappa), saddle: quadratic(1, -1), rosenbrock, beale }[name];
 }

@@ -20,10 +20,10 @@ def surface(name: str, kappa: float = 20.0) -> Objective:
     Parameters
     ----------
     name
-        "ravine" (½(x² + κ y²)), "rosenbrock", "beale", "saddle", "well", "mixture" or "slice"; the slice is the loss
+        "ravine" (½(x² + κ y²)), "turned" (the same by 45°), "rosenbrock", "beale", "saddle", "well", "mixture" or "slice"; the slice is the loss
         of an MLP on digits, see `talweg.playground.slice`.
     kappa
-        Condition number κ of the ravine.
+        Condition number κ of the ravines.
 
     Raises
     ------
@@ -40,6 +40,9 @@ def surface(name: str, kappa: float = 20.0) -> Objective:
     one_of("name", name, SETUP["surfaces"])
     if name == "ravine":
         return Quadratic([1.0, float(kappa)])
+    if name == "turned":
+        along, across = (1 + kappa) / 2, (1 - kappa) / 2
+        return Quadratic([[along, across], [across, along]])
     if name == "slice":
         return Interpolated(*load_slice())
     if name in ("well", "mixture"):

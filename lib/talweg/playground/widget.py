@@ -18,6 +18,8 @@ __all__ = ["Playground", "playground"]
 
 _HERE = Path(__file__).parent
 MOST = 4  # methods at once
+USUAL = ("SGD", "Momentum", "Adam")
+RAVINES = ("ravine", "turned")
 REFERENCE_KAPPA = 20.0  # for which the ravine's rates in setup.json are meant
 
 Method = str | Mapping[str, Any]
@@ -26,10 +28,13 @@ Method = str | Mapping[str, Any]
 class Playground(Figure):
     """Optimizers on a surface of two variables: choose surface, start, up to four methods, and play.
 
+    Without surface and methods it opens with the first of its presets, which a reader finds as buttons above the map:
+    three methods with one and the same learning rate.
+
     Parameters
     ----------
     surface
-        "ravine", "rosenbrock", "beale", "saddle", "well", "mixture", or "slice" (a real slice of a digits loss).
+        "ravine" (the default if methods are given), "turned" (the same by 45°), "rosenbrock", "beale", "saddle", "well", "mixture", or "slice" (a real slice of a digits loss).
     methods
         One to four names, or mappings such as {"name": "Adam", "lr": 0.1, "beta2": 0.99}; what is not said suits the
         surface. The names are those of `talweg.optimizers`, and "Momentum" and "Nesterov" for SGD with momentum;
@@ -65,21 +70,23 @@ class Playground(Figure):
 
     def __init__(
         self,
-        surface: str = "ravine",
-        methods: Sequence[Method] = ("SGD", "Momentum", "Adam"),
+        surface: str | None = None,
+        methods: Sequence[Method] | None = None,
         start: Sequence[float] | None = None,
         kappa: float = REFERENCE_KAPPA,
         steps: int | None = None,
     ):
-        known = SETUP["surfaces"][one_of("surface", surface, SETUP["surfaces"])]
+        opening = next(iter(PRESETS.values())) if surface is None and methods is None else {}
+        surface = one_of("surface", surface or opening.get("surface", "ravine"), SETUP["surfaces"])
+        known = SETUP["surfaces"][surface] | opening
         kappa = type(self).kappa.validate(self, kappa)  # at once: the ravine's learning rates are divided by it
         x, _y, z = load_slice()
         super().__init__(
-            setup=SETUP,
+            setup=SETUP | {"presets": PRESETS},
             grid={"span": x[-1].item(), "z": z.tolist()},
             surface=surface,
             kappa=kappa,
-            methods=[_complete(method, surface, kappa) for method in _several(methods)],
+            methods=[_complete(method, surface, kappa) for method in _several(known.get("methods", USUAL) if methods is None else methods)],
             start=known["start"] if start is None else start,
             steps=known["steps"] if steps is None else steps,
         )
@@ -98,6 +105,10 @@ class Playground(Figure):
             )
         return [float(v) for v in value]
 
+    @traitlets.default("choices")
+    def _choices(self) -> dict[str, list[str]]:
+        return super()._choices() | {name: list(SETUP[name]) for name in ("methods", "presets")}
+
     def __repr__(self) -> str:
         return f"Playground({self.surface!r}, {', '.join(method['name'] for method in self.methods)})"
 
@@ -110,6 +121,7 @@ class Playground(Figure):
             "surface": _("Surface"),
             "surfaces": {
                 "ravine": _("Ravine"),
+                "turned": _("Ravine, turned by 45°"),
                 "rosenbrock": _("Rosenbrock function"),
                 "beale": _("Beale function"),
                 "saddle": _("Saddle"),
@@ -117,6 +129,14 @@ class Playground(Figure):
                 "mixture": _("Three Gaussian wells"),
                 "slice": _("Slice of a real digits loss"),
             },
+            "presets": {
+                "same": _("The same η for all"),
+                "tuned": _("Each with its best η"),
+                "turned": _("Valley turned by 45°"),
+                "saddle": _("Saddle"),
+            },
+            "try": _("Set-ups"),
+            "more": _("More about {method}"),
             "kappa": _("Condition number κ"),
             "limit": _("Number of steps"),
             "method": _("Method {i}"),
@@ -184,5 +204,14 @@ def rate(name: str, surface: str, kappa: float = REFERENCE_KAPPA) -> float:
     kind = SETUP["methods"][name]["rate"]
     rates = SETUP["surfaces"][surface]["rates"]
     value = rates.get(name, rates[kind])
-    in_proportion = surface == "ravine" and kind in ("gradient", "momentum")
+    in_proportion = surface in RAVINES and kind in ("gradient", "momentum")
     return float(f"{value * REFERENCE_KAPPA / kappa:.4g}") if in_proportion else value
+
+
+def _preset(preset: Mapping[str, Any]) -> dict[str, Any]:
+    """A preset of setup.json with all that it does not say."""
+    whole = {"kappa": REFERENCE_KAPPA, "start": SETUP["surfaces"][preset["surface"]]["start"]} | preset
+    return whole | {"methods": [_complete(method, whole["surface"], whole["kappa"]) for method in preset["methods"]]}
+
+
+PRESETS = {name: _preset(preset) for name, preset in SETUP["presets"].items()}

@@ -10,7 +10,8 @@ import anywidget
 import traitlets
 
 from talweg.i18n import EDITIONS, decimal, language
-from talweg.widgets.parameters import Number, Numbers, Parameter
+from talweg.i18n import gettext as _
+from talweg.widgets.parameters import Choice, Number, Numbers, Parameter
 
 __all__ = ["Figure", "Widget", "batch"]
 
@@ -60,8 +61,8 @@ class Figure(Widget):
     """A figure that readers drive. A subclass declares its parameters; they are its arguments, in that order.
 
     Signature, docstring and checks are those of the class, and the name by which chapters call the figure is another
-    name of it. The ranges of the numbers reach the page as `ranges`, where sliders read them. A figure whose arguments
-    are not its parameters has an `__init__` of its own, which passes on the traits by name.
+    name of it. The ranges of the numbers reach the page as `ranges`, where sliders read them, and the names of the
+    choices in their order as `choices` (a notebook is stored with sorted keys). A figure whose arguments are not its parameters has an `__init__` of its own, which passes on the traits by name.
 
     Raises
     ------
@@ -90,6 +91,7 @@ class Figure(Widget):
     """
 
     ranges = traitlets.Dict().tag(sync=True)
+    choices = traitlets.Dict().tag(sync=True)
 
     def __init_subclass__(cls, **kwargs: Any):
         super().__init_subclass__(**kwargs)
@@ -102,7 +104,7 @@ class Figure(Widget):
             given = signature.bind(*args, **kwargs).arguments if signature else kwargs
         except TypeError as error:
             raise TypeError(f"{type(self).__name__}: {error}") from None
-        super().__init__(words=self._words(), **given)
+        super().__init__(words={**_words_of_sliders(), **self._words()}, **given)
 
     def _words(self) -> dict[str, Any]:
         """What the figure says, by key, in the language in use; "figure" is its name."""
@@ -111,6 +113,21 @@ class Figure(Widget):
     @traitlets.default("ranges")
     def _ranges(self) -> dict[str, dict[str, Any]]:
         return {name: trait.range() for name, trait in self.traits().items() if isinstance(trait, Number | Numbers)}
+
+    @traitlets.default("choices")
+    def _choices(self) -> dict[str, list[str]]:
+        return {name: list(trait.allowed) for name, trait in self.traits().items() if isinstance(trait, Choice)}
+
+
+def _words_of_sliders() -> dict[str, Any]:
+    typing = {
+        "hint": _("Type a number"),
+        "field": _("{name}, as a number"),
+        "no_number": _("“{text}” is not a number."),
+        "no_whole": _("{text} is not a whole number."),
+        "outside": _("{text} is outside the range from {low} to {high}."),
+    }
+    return {"typing": typing}
 
 
 def _signature(figure: type[Figure]) -> inspect.Signature:

@@ -1,4 +1,4 @@
-// A native list of choices and a native check box, each bound to a trait.
+// A native list of choices, in Python's order, and a native check box, each bound to a trait.
 import { h } from "./dom.js";
 
 function keep(model, name, value) {
@@ -6,9 +6,12 @@ function keep(model, name, value) {
   model.save_changes();
 }
 
-export function choice(model, name, words, keys) {
-  const select = h("select", { name, onchange: () => keep(model, name, select.value) },
-    ...keys.map((key) => h("option", { value: key }, words.names[key])));
+// chosen(key): what else a reader's choice changes.
+export function choice(model, name, words, chosen = () => {}) {
+  const select = h("select", { name, onchange: () => {
+    chosen(select.value);
+    keep(model, name, select.value);
+  } }, ...model.get("choices")[name].map((key) => h("option", { value: key }, words.names[key])));
   return { refresh: () => (select.value = model.get(name)), node: h("label", { class: "tw-choice" }, h("span", {}, words[name]), select) };
 }
 

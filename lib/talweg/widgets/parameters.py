@@ -54,23 +54,30 @@ class Number(Parameter):
         The smallest and the largest value that is allowed.
     whole
         Whether the number must be whole.
+    marks
+        Values that the text speaks of, at which a slider stops beside its round ones.
 
     Examples
     --------
     >>> from talweg.widgets import Number
     >>> Number(8, 1, 1000, whole=True).range()
     {'low': 1, 'high': 1000, 'whole': True}
+    >>> Number(1.0, 0.2, 5, marks=[2**0.5]).range()
+    {'low': 0.2, 'high': 5, 'marks': [1.4142135623730951]}
     """
 
-    def __init__(self, default: float | None, low: float, high: float, *, whole: bool = False):
+    def __init__(
+        self, default: float | None, low: float, high: float, *, whole: bool = False, marks: Sequence[float] = ()
+    ):
         super().__init__(default, allow_none=default is None)
-        self.low, self.high, self.whole = low, high, whole
+        self.low, self.high, self.whole, self.marks = low, high, whole, tuple(marks)
         kind = int if whole else float
         self.annotation = kind | None if default is None else kind
 
     def range(self) -> dict[str, Any]:
         """What a slider needs."""
-        return {"low": self.low, "high": self.high} | ({"whole": True} if self.whole else {})
+        told = {"low": self.low, "high": self.high} | ({"whole": True} if self.whole else {})
+        return told | ({"marks": list(self.marks)} if self.marks else {})
 
     def validate(self, obj: Any, value: Any) -> float:
         if not _finite(value) or not self.low <= value <= self.high or (self.whole and value != int(value)):

@@ -76,6 +76,10 @@ class Planes(Figure):
         ranges = super()._ranges()
         return ranges | {"zoom": ranges["zoom"] | {"high": len(self.spans) - 1}}
 
+    @traitlets.default("choices")
+    def _choices(self) -> dict[str, list[str]]:
+        return {"kind": list(self.planes)}
+
     def _words(self) -> dict[str, Any]:
         return {
             "figure": _("The loss on planes through a trained network"),

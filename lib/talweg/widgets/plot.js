@@ -1,4 +1,4 @@
-// What the driven figures share: numbers in the reader's language, axes, sliders, a stage.
+// What the driven figures share: numbers in the reader's language, axes, a stage.
 import { h, newId } from "./dom.js";
 
 const raised = { "-": "⁻", 0: "⁰", 1: "¹", 2: "²", 3: "³", 4: "⁴", 5: "⁵", 6: "⁶", 7: "⁷", 8: "⁸", 9: "⁹" };
@@ -24,8 +24,11 @@ export function svg(tag, attributes = {}, ...children) {
   return node;
 }
 
+// What is as small as rounding errors beside the numbers that it is made of, is 0.
+export const settled = (x, scale) => (Math.abs(x) < 1e-12 * Math.abs(scale) ? 0 : x);
+
 // "2/λ_max" with a true subscript, never broken at the slash.
-function typeset(text) {
+export function typeset(text) {
   return text.split(/((?:\S+ × )?\S*_\w+)/).map((part, i) => {
     const [stem, index] = part.split("_");
     return i % 2 ? h("span", { class: "tw-whole" }, stem, h("sub", {}, index)) : part;
@@ -46,8 +49,9 @@ function decades(low, high, count) {
   return Array.from({ length: to - from + 1 }, (_, i) => from + i).filter((k) => k % every === 0).map((k) => 10 ** k);
 }
 
-// Fresh axes in `host`; `to` draws into the clipped area. equal: y: centre, with the scale of x.
-export function axes(host, { x, y, log = false, equal = false, decimal, xLabel = "", yLabel = "", height = 0 }) {
+// Fresh axes in `host`; `to` draws into the clipped area. equal: y: centre, with the scale of x. marks: values on the y axis
+// that have a number of their own.
+export function axes(host, { x, y, log = false, equal = false, decimal, xLabel = "", yLabel = "", height = 0, marks = [] }) {
   const width = host.clientWidth;
   height ||= Math.round(Math.min(300, Math.max(220, width * 0.62)));
   const [left, right, top, bottom] = [equal ? 30 : 46, 14, 10, 38];
@@ -66,11 +70,12 @@ export function axes(host, { x, y, log = false, equal = false, decimal, xLabel =
   }
   for (const v of log ? decades(...y, tall / 36) : ticks(...y, tall / 48)) {
     picture.append(svg("line", { class: "tw-grid", x1: left, x2: left + w, y1: Y(v), y2: Y(v) }));
-    if (yLabel && Y(v) < top + 14) continue;
+    if ((yLabel && Y(v) < top + 14) || marks.some((mark) => Math.abs(Y(v) - Y(mark)) < 13)) continue;
     picture.append(
       svg("text", { x: left - 6, y: Y(v) + 4, "text-anchor": "end" },
         log && Math.abs(Math.log10(v)) > 2.5 ? power(Math.round(Math.log10(v))) : number(v, decimal)));
   }
+  picture.append(...marks.map((v) => svg("text", { x: left - 6, y: Y(v) + 4, "text-anchor": "end" }, number(v, decimal))));
   picture.append(svg("text", { x: left + w, y: height - 4, "text-anchor": "end" }, xLabel),
     svg("text", { x: left - 6, y: top + 4, "text-anchor": "end" }, yLabel), to);
   host.replaceChildren(picture);
@@ -81,36 +86,13 @@ export function axes(host, { x, y, log = false, equal = false, decimal, xLabel =
   return { X, Y, x, y, to, line, inverse: (px, py) => [x[0] + ((px - left) / w) * (x[1] - x[0]), y[1] - ((py - top) / tall) * (y[1] - y[0])] };
 }
 
-// A native range input bound to a trait, over the range that the trait declares in Python. log: equal ratios per step;
-// zero: the smallest value beside 0, which is then the left end.
-export function slider(model, name, words, { range = model.get("ranges")[name], step = 0, log = false, zero = 0, show }) {
-  const { low: least, high, whole } = range, low = zero || least;
-  const ends = log ? [Math.log(low), Math.log(high)] : [low, high];
-  step ||= (ends[1] - ends[0]) / 200;
-  const toTrait = (p) => {
-    if (zero && p < ends[0] + step / 2) return 0;
-    const value = log ? Math.exp(p) : p;
-    return whole ? Math.round(value) : Number(value.toPrecision(4));
-  };
-  const toPlace = (v) => (log ? (v <= 0 ? ends[0] : Math.log(v)) : v);
-  const input = h("input", { type: "range", min: ends[0], max: ends[1], step, name,
-    oninput: () => model.set(name, toTrait(Number(input.value))), onchange: () => model.save_changes() });
-  const output = h("output", {});
-  const refresh = () => {
-    const value = model.get(name);
-    if (toTrait(Number(input.value)) !== value) input.value = toPlace(value);
-    output.replaceChildren(...typeset(show(value)));
-    input.setAttribute("aria-valuetext", output.textContent);
-  };
-  return { refresh, node: h("label", { class: "tw-slider" }, h("span", {}, words[name]), output, input) };
-}
-
-// Panels, controls and the sentence that says what is seen. draw(...hosts) returns that sentence.
-export function stage({ model, el }, { kind, panels, traits, controls, noise, draw }) {
+// Panels, controls and the sentence that says what is seen. draw(...hosts) returns that sentence. rough: drawing takes long,
+// and draw(...hosts, true) is a quick sketch for the time in which a value moves.
+export function stage({ model, el }, { kind, panels, traits, controls, noise, rough = false, draw }) {
   const words = model.get("words");
   const hosts = panels.map(() => h("div", { class: "tw-panel" }));
-  const figures = panels.map(({ title, keys = [] }, i) => h("div", {}, h("p", { class: "tw-title" }, title,
-    ...keys.map(([style, text]) => h("span", { class: `tw-key ${style}` }, text))), hosts[i]));
+  const figures = panels.map(({ title, keys = [] }, i) => h("div", {}, h("p", { class: "tw-title" }, h("span", {}, ...typeset(title)),
+    ...keys.map(([style, text]) => h("span", { class: `tw-key ${style}` }, ...typeset(text)))), hosts[i]));
   const said = h("p", { class: "tw-said", "aria-live": "polite" });
   const again = h("button", { type: "button", onclick: () => {
     model.set("seed", model.get("seed") + 1);
@@ -128,13 +110,16 @@ export function stage({ model, el }, { kind, panels, traits, controls, noise, dr
     else timer = setTimeout(() => said.replaceChildren(...typeset(text)), 250);
     first = false;
   };
-  let asked;
+  let asked, calm;
   const redraw = () => {
     asked ??= requestAnimationFrame(() => {
       asked = undefined;
       if (!hosts[0].clientWidth) return;
       controls.forEach(({ refresh }) => refresh());
-      say(draw(...hosts));
+      clearTimeout(calm);
+      const sketch = rough && !first, text = draw(...hosts, sketch);
+      if (sketch) calm = setTimeout(() => say(draw(...hosts, false)), 150);
+      else say(text);
     });
   };
   const names = traits.map((name) => `change:${name}`).join(" ");
@@ -146,6 +131,7 @@ export function stage({ model, el }, { kind, panels, traits, controls, noise, dr
   return () => {
     watch.disconnect();
     clearTimeout(timer);
+    clearTimeout(calm);
     model.off(names, redraw);
   };
 }

@@ -1,7 +1,8 @@
 // Surfaces of a loss over planes through one point: projected, shaded, and turned by the reader.
 import { fill } from "./dom.js";
 import { check, choice } from "./choices.js";
-import { number, slider, stage, svg } from "./plot.js";
+import { number, settled, stage, svg } from "./plot.js";
+import { slider } from "./slider.js";
 
 // Two letters of base 64 for each number: 0 to 4094 from low to high, 4095 for a hole (NaN).
 const letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
@@ -104,15 +105,21 @@ function render({ model, el }) {
     const values = Object.fromEntries(Object.entries(told).map(([name, value]) => [name, show(value)]));
     const first = fill(words.said, { ...values, name: words.names[kind], span: show(span) });
     if (!showPath) return first;
-    return `${first} ${fill(words[inside[0] === start ? "inside" : "beyond"], { x: show(start[0] * span), y: show(start[1] * span), start: show(10 ** start[2]),
+    const place = (i) => show(span * settled(start[i], Math.hypot(start[0], start[1])));
+    return `${first} ${fill(words[inside[0] === start ? "inside" : "beyond"], { x: place(0), y: place(1), start: show(10 ** start[2]),
       outside: `${show(100 * outside, outside > 0.99 ? 4 : 2)} %` })}`;
   };
 
+  // A plane that holds most of the path is of use only where the window shows it.
+  const widen = (kind) => {
+    const reach = Math.max(...model.get("paths")[kind].flat().map(Math.abs)), needed = spans.findIndex((span) => span >= reach);
+    if (model.get("outside")[kind] < 0.5 && needed > model.get("zoom")) model.set("zoom", needed);
+  };
   const done = stage({ model, el }, {
     kind: "slices", draw, traits: ["kind", "zoom", "log", "show_path", "turn", "tilt"],
     controls: [
-      choice(model, "kind", words, Object.keys(model.get("planes"))),
-      slider(model, "zoom", words, { step: 1, show: (i) => `±${show(spans[i])}` }),
+      choice(model, "kind", words, widen),
+      slider(model, "zoom", words, { values: spans, show: (span) => `±${show(span)}` }),
       slider(model, "turn", words, { step: 5, show: (v) => `${show(v, 3)}°` }),
       slider(model, "tilt", words, { step: 5, show: (v) => `${show(v, 3)}°` }),
       check(model, "log", words), check(model, "show_path", words),

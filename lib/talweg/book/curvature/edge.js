@@ -1,8 +1,9 @@
 // Full-batch descent on a small network, step by step in the browser: its sharpness beside the border of stability.
 import { fill } from "../../widgets/dom.js";
 import { check } from "../../widgets/choices.js";
-import { dot, lanczos, ritz } from "./krylov.js";
-import { axes, number, slider, stage } from "../../widgets/plot.js";
+import { lanczos, ritz } from "./krylov.js";
+import { axes, number, stage } from "../../widgets/plot.js";
+import { slider } from "../../widgets/slider.js";
 import { normal, uniform } from "../../widgets/random.js";
 
 const units = 12, samples = 20, steps = 2000, every = 20;
@@ -16,45 +17,62 @@ export function begin(seed) {
   return [...draw(() => 1.5 * (2 * random() - 1)), ...draw(() => 0.75 * (2 * random() - 1)), ...draw(() => (0.5 * gauss()) / Math.sqrt(units)), 0];
 }
 
-const add = (to, row, factor) => row.forEach((x, k) => (to[k] += (factor * x) / samples));
-
-// Mean of ½ (prediction − y)², its gradient, and v ↦ Hv; the second derivatives couple only parameters of one unit.
+// Mean of ½ (prediction − y)², its gradient, and what `curvature` needs: residuals, and tanh's values of each sample.
 export function at(theta) {
-  const rows = [], gradient = theta.map(() => 0), blocks = Array.from({ length: units }, () => [0, 0, 0, 0, 0]);
-  const part = (k, j) => theta[k * units + j], c = theta[3 * units];
+  const gradient = new Array(theta.length).fill(0), residuals = new Float64Array(samples), z = new Float64Array(samples * units);
   let loss = 0;
   for (let i = 0; i < samples; i++) {
-    const x = xs[i], row = theta.map(() => 1), z = [];
-    let r = c - ys[i];
+    const x = xs[i], first = i * units;
+    let r = theta[3 * units] - ys[i];
     for (let j = 0; j < units; j++) {
-      z.push(Math.tanh(part(0, j) * x + part(1, j)));
-      r += part(2, j) * z[j];
+      z[first + j] = Math.tanh(theta[j] * x + theta[units + j]);
+      r += theta[2 * units + j] * z[first + j];
     }
-    for (let j = 0; j < units; j++) {
-      const slope = 1 - z[j] * z[j], bend = -2 * z[j] * slope, a = part(2, j);
-      row[j] = a * slope * x;
-      row[units + j] = a * slope;
-      row[2 * units + j] = z[j];
-      [a * bend * x * x, a * bend * x, a * bend, slope * x, slope].forEach((s, k) => (blocks[j][k] += (r * s) / samples));
-    }
-    rows.push(row);
+    residuals[i] = r;
     loss += (r * r) / (2 * samples);
-    add(gradient, row, r);
-  }
-  const product = (v) => {
-    const out = v.map(() => 0);
-    for (const row of rows) {
-      add(out, row, dot(row, v));
+    for (let j = 0; j < units; j++) {
+      const value = z[first + j], back = (r * theta[2 * units + j] * (1 - value * value)) / samples;
+      gradient[j] += back * x;
+      gradient[units + j] += back;
+      gradient[2 * units + j] += (r * value) / samples;
     }
-    blocks.forEach(([ww, wb, bb, wa, ba], j) => {
-      const [w, b, a] = [j, units + j, 2 * units + j];
+    gradient[3 * units] += r / samples;
+  }
+  return { loss, gradient, residuals, z };
+}
+
+// v ↦ Hv; the second derivatives couple only parameters of one unit.
+export function curvature(theta, { residuals, z }) {
+  const n = theta.length, rows = new Float64Array(samples * n).fill(1), blocks = new Float64Array(5 * units);
+  for (let i = 0; i < samples; i++) {
+    for (let j = 0; j < units; j++) {
+      const x = xs[i], value = z[i * units + j], slope = 1 - value * value, bend = -2 * value * slope, a = theta[2 * units + j];
+      rows[i * n + j] = a * slope * x;
+      rows[i * n + units + j] = a * slope;
+      rows[i * n + 2 * units + j] = value;
+      const share = residuals[i] / samples;
+      blocks[5 * j] += share * a * bend * x * x;
+      blocks[5 * j + 1] += share * a * bend * x;
+      blocks[5 * j + 2] += share * a * bend;
+      blocks[5 * j + 3] += share * slope * x;
+      blocks[5 * j + 4] += share * slope;
+    }
+  }
+  return (v) => {
+    const out = new Array(n).fill(0);
+    for (let i = 0; i < samples; i++) {
+      let along = 0;
+      for (let k = 0; k < n; k++) along += rows[i * n + k] * v[k];
+      for (let k = 0; k < n; k++) out[k] += (rows[i * n + k] * along) / samples;
+    }
+    for (let j = 0; j < units; j++) {
+      const [w, b, a] = [j, units + j, 2 * units + j], [ww, wb, bb, wa, ba] = blocks.subarray(5 * j, 5 * j + 5);
       out[w] += ww * v[w] + wb * v[b] + wa * v[a];
       out[b] += wb * v[w] + bb * v[b] + ba * v[a];
       out[a] += wa * v[w] + ba * v[b];
-    });
+    }
     return out;
   };
-  return { loss, gradient, product };
 }
 
 export function sharpness(product) {
@@ -64,15 +82,16 @@ export function sharpness(product) {
 
 export const border = (eta, momentum, nesterov) => (2 + 2 * momentum) / (eta * (nesterov ? 1 + 2 * momentum : 1));
 
-// v ← μ v + g, θ ← θ − η v (Nesterov: g + μ v), as long as the loss stays finite and below 100.
-export function descend(eta, momentum, nesterov, seed, count = steps) {
+// v ← μ v + g, θ ← θ − η v (Nesterov: g + μ v), as long as the loss stays finite and below 100; the sharpness every so many
+// steps.
+export function descend(eta, momentum, nesterov, seed, count = steps, often = every) {
   let theta = begin(seed), v = theta.map(() => 0);
   const losses = [], sharp = [];
   for (let t = 0; t <= count; t++) {
-    const { loss, gradient, product } = at(theta);
+    const here = at(theta), { loss, gradient } = here;
     losses.push(loss);
     if (!(loss < 100)) break;
-    if (t % every === 0) sharp.push([t, sharpness(product)]);
+    if (t % often === 0) sharp.push([t, sharpness(curvature(theta, here))]);
     v = v.map((x, k) => momentum * x + gradient[k]);
     theta = theta.map((x, k) => x - eta * (nesterov ? gradient[k] + momentum * v[k] : v[k]));
   }
@@ -94,11 +113,11 @@ function render({ model, el }) {
   const words = model.get("words"), decimal = model.get("decimal");
   const show = (x, digits = 3) => number(x, decimal, digits);
 
-  const draw = (left, right) => {
+  const draw = (left, right, sketch) => {
     const [eta, momentum, nesterov, seed] = ["eta", "momentum", "nesterov", "seed"].map((name) => model.get(name));
-    const run = descend(eta, momentum, nesterov, seed), limit = border(eta, momentum, nesterov), told = facts(run, limit);
+    const run = descend(eta, momentum, nesterov, seed, steps, sketch ? 5 * every : every), limit = border(eta, momentum, nesterov), told = facts(run, limit);
     const top = 1.2 * Math.max(limit, ...run.sharp.map(([, s]) => Math.min(s, 2 * limit)));
-    const plot = axes(left, { x: [0, steps], y: [0, top], decimal, xLabel: words.steps });
+    const plot = axes(left, { x: [0, steps], y: [0, top], marks: [limit], decimal, xLabel: words.steps });
     plot.line(run.sharp, "tw-line");
     plot.line([[0, limit], [steps, limit]], "tw-theory");
     const curve = axes(right, { x: [0, steps], y: [1e-5, 10], log: true, decimal, xLabel: words.steps });
@@ -109,7 +128,7 @@ function render({ model, el }) {
   };
 
   return stage({ model, el }, {
-    kind: "edge", draw, noise: true, traits: ["eta", "momentum", "nesterov", "seed"],
+    kind: "edge", draw, noise: true, rough: true, traits: ["eta", "momentum", "nesterov", "seed"],
     controls: [
       slider(model, "eta", words, { log: true, show }),
       slider(model, "momentum", words, { step: 0.05, show }),

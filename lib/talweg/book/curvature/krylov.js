@@ -1,6 +1,10 @@
 // Lanczos's method, and the eigenvalues of the tridiagonal matrices it makes.
 
-export const dot = (a, b) => a.reduce((sum, x, i) => sum + x * b[i], 0);
+export function dot(a, b) {
+  let sum = 0;
+  for (let i = 0; i < a.length; i++) sum += a[i] * b[i];
+  return sum;
+}
 
 // k products from a start: diagonal and off-diagonal of T (the last entry of `beside` is the next β), and for each step
 // the largest |vᵢ·v| with a vector before it. With `again`, each vector is made orthogonal to all before it, twice.

@@ -2,7 +2,8 @@
 import { fill } from "../../widgets/dom.js";
 import { check } from "../../widgets/choices.js";
 import { lanczos, ritz } from "./krylov.js";
-import { axes, number, slider, stage, svg } from "../../widgets/plot.js";
+import { axes, number, settled, stage, svg } from "../../widgets/plot.js";
+import { slider } from "../../widgets/slider.js";
 import { normal, uniform } from "../../widgets/random.js";
 
 const dimension = 200, top = 10;
@@ -40,7 +41,7 @@ function render({ model, el }) {
   const draw = (left, right) => {
     const [outliers, width, k, again, seed] = ["outliers", "width", "products", "again", "seed"].map((name) => model.get(name));
     const state = search(outliers, width, k, again, seed);
-    const low = Math.min(-1, -1.15 * width), ends = [0, Math.max(10, k)];
+    const low = Math.min(-1, -1.15 * width), ends = [0, 1.04 * Math.max(10, k)];
     const plot = axes(left, { x: ends, y: [low, top * 1.08], decimal, xLabel: words.step });
     plot.to.append(svg("rect", { class: "tw-band", x: plot.X(0), width: plot.X(ends[1]) - plot.X(0), y: plot.Y(width), height: Math.max(2, plot.Y(-width) - plot.Y(width)) }));
     state.values.slice(0, outliers).forEach((value) => plot.line(ends.map((t) => [t, value]), "tw-theory"));
@@ -54,8 +55,8 @@ function render({ model, el }) {
 
     const { found, copies } = tally(state, outliers), end = pairs.at(-1);
     const said = fill(words.said, { k: state.rows.length, found, outliers, ritz: show(state.rows.at(-1).values[0], 5),
-      truth: show(state.values[0], 5), residual: show(end.residual, 2), error: show(end.error, 2) });
-    const lost = show(state.lost.at(-1), 2);
+      truth: show(state.values[0], 5), residual: show(settled(end.residual, top), 2), error: show(settled(end.error, top), 2) });
+    const lost = show(settled(state.lost.at(-1), 1), 2);
     return `${said} ${fill(words[copies > 1 ? "ghosts" : again ? "kept" : "yet"], { copies, lost })}`;
   };
 

@@ -77,7 +77,7 @@ class Ravine(Figure):
             "loss": _("Loss"),
             "rate": _("predicted rate"),
             "steps": _("steps"),
-            "step": _("Step size"),
+            "step": _("Step size, in units of 2/λ_max"),
             "kappa": _("Condition number κ"),
             "momentum": _("Momentum"),
             "start": _("Start point ({x}; {y}); move it with the arrow keys"),

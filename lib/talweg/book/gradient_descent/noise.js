@@ -1,6 +1,7 @@
 // SGD on least squares in one variable: how low it gets, and what batch size and step size have to do with it.
 import { fill } from "../../widgets/dom.js";
-import { axes, number, slider, stage, svg } from "../../widgets/plot.js";
+import { axes, number, stage, svg } from "../../widgets/plot.js";
+import { slider } from "../../widgets/slider.js";
 import { normal, uniform } from "../../widgets/random.js";
 
 // n points of y = 2 x + ε, x uniform with mean square 1, ε standard normal.

@@ -1,6 +1,7 @@
 // Gradient descent on ½(x² + κ y²): the path, the loss, and the rate the eigenvalues promise.
 import { h, fill } from "../../widgets/dom.js";
-import { axes, number, slider, stage, svg } from "../../widgets/plot.js";
+import { axes, number, stage, svg } from "../../widgets/plot.js";
+import { slider } from "../../widgets/slider.js";
 
 // v ← μ v + g, θ ← θ − η v on ½ Σ λᵢ θᵢ²; all points and their losses.
 export function gdPath(eigenvalues, start, eta, momentum, steps) {
@@ -107,7 +108,7 @@ function render({ model, el }) {
   };
 
   const controls = [
-    slider(model, "step", words, { step: 0.01, show: (v) => `${show(v)} × 2/λ_max` }),
+    slider(model, "step", words, { step: 0.01, show }),
     slider(model, "kappa", words, { log: true, show }),
     ...(withMomentum ? [slider(model, "momentum", words, { step: 0.01, show })] : []),
   ];

@@ -1,6 +1,7 @@
 // Gradient descent with noise near the saddle (x² − y²)/2, started where plain descent runs into it.
 import { fill } from "../../widgets/dom.js";
-import { axes, number, slider, stage, svg } from "../../widgets/plot.js";
+import { axes, number, stage, svg } from "../../widgets/plot.js";
+import { slider } from "../../widgets/slider.js";
 import { normal, uniform } from "../../widgets/random.js";
 
 // θ ← θ − η (∇f + σ ξ); stops once far away, where the quadratic says nothing more.

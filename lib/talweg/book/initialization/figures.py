@@ -45,7 +45,7 @@ class SignalDepth(Figure):
     _esm = script(_HERE / "signal.js")
     _css = _STYLE
     activation = Choice("relu", ACTIVATIONS)
-    gain = Number(1.0, 0.2, 5)
+    gain = Number(1.0, 0.2, 5, marks=(2**0.5, 1.59, 5 / 3))
     seed = Number(0, 0, 2**31, whole=True)
 
     def __repr__(self) -> str:

@@ -1,6 +1,7 @@
 // Fifty random layers: how the second moments of signal and gradient travel, simulated beside mean-field theory.
 import { fill, h } from "../../widgets/dom.js";
-import { axes, number, slider, stage } from "../../widgets/plot.js";
+import { axes, number, stage } from "../../widgets/plot.js";
+import { slider } from "../../widgets/slider.js";
 import { normal, uniform } from "../../widgets/random.js";
 
 const [selu, alpha] = [1.0507009873554805, 1.6732632423543772];
@@ -83,7 +84,7 @@ function render({ model, el }) {
   const select = h("select", { onchange: () => {
     model.set("activation", select.value);
     model.save_changes();
-  } }, ...Object.keys(activations).map((name) => h("option", { value: name }, words.names[name])));
+  } }, ...model.get("choices").activation.map((name) => h("option", { value: name }, words.names[name])));
   const choice = {
     node: h("label", { class: "tw-choice" }, h("span", {}, words.activation), select),
     refresh: () => (select.value = model.get("activation")),
@@ -111,7 +112,7 @@ function render({ model, el }) {
   const keys = [["tw-line", fill(words.network, { n: width })], ["tw-theory", words.theory]];
   return stage({ model, el }, {
     kind: "signal", draw, noise: true, traits: ["activation", "gain", "seed"],
-    controls: [choice, slider(model, "gain", words, { step: Math.log(25) / 400, log: true, show })],
+    controls: [choice, slider(model, "gain", words, { log: true, show })],
     panels: [{ title: words.forward, keys }, { title: words.backward, keys: [] }],
   });
 }

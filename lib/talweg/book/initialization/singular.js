@@ -1,6 +1,7 @@
 // Singular values of a random matrix beside the Marchenko–Pastur law, and what the condition number owes to chance.
 import { fill, h } from "../../widgets/dom.js";
-import { axes, number, slider, stage, svg } from "../../widgets/plot.js";
+import { axes, number, stage, svg } from "../../widgets/plot.js";
+import { slider } from "../../widgets/slider.js";
 import { normal, uniform } from "../../widgets/random.js";
 
 // rows·columns unit normal numbers, row by row.
@@ -110,7 +111,7 @@ export function edges(rows, columns, v) {
   return [-1, 1].map((sign) => Math.sqrt(v) * Math.abs(Math.sqrt(Math.max(rows, columns)) + sign * Math.sqrt(Math.min(rows, columns))));
 }
 
-const [repeats, bars] = [30, 24];
+const [repeats, few, bars] = [30, 3, 24];
 const median = (values) => [...values].sort((a, b) => a - b)[values.length >> 1];
 
 function histogram(host, values, high, density, decimal) {
@@ -130,15 +131,15 @@ function render({ model, el }) {
   const select = h("select", { onchange: () => {
     model.set("method", select.value);
     model.save_changes();
-  } }, ...Object.keys(words.names).map((name) => h("option", { value: name }, words.names[name])));
+  } }, ...model.get("choices").method.map((name) => h("option", { value: name }, words.names[name])));
   const choice = {
     node: h("label", { class: "tw-choice" }, h("span", {}, words.method), select),
     refresh: () => (select.value = model.get("method")),
   };
 
-  const draw = (left, right) => {
+  const draw = (left, right, sketch) => {
     const [method, rows, columns, seed] = ["method", "rows", "columns", "seed"].map((trait) => model.get(trait));
-    const spectra = Array.from({ length: repeats }, (_, k) =>
+    const spectra = Array.from({ length: sketch ? few : repeats }, (_, k) =>
       singularValues(method, rows, columns, gaussian(rows, columns, seed * repeats + k)));
     const v = variance(method, rows, columns), free = method !== "orthogonal";
     histogram(left, spectra[0], Math.max(1.12 * spectra[0][0], 1.05 * (free ? edges(rows, columns, v)[1] : 1.2)),
@@ -154,7 +155,7 @@ function render({ model, el }) {
 
   const whole = { step: 1, show: (n) => String(n) };
   return stage({ model, el }, {
-    kind: "singular", draw, noise: true, traits: ["method", "rows", "columns", "seed"],
+    kind: "singular", draw, noise: true, rough: true, traits: ["method", "rows", "columns", "seed"],
     controls: [choice, slider(model, "rows", words, whole), slider(model, "columns", words, whole)],
     panels: [
       { title: words.values, keys: [["tw-theory", words.law]] },

@@ -1,7 +1,8 @@
 // The loss along one direction while hidden units are rescaled: the function stays, the picture changes.
 import { fill } from "../../widgets/dom.js";
 import { choice } from "../../widgets/choices.js";
-import { axes, number, slider, stage } from "../../widgets/plot.js";
+import { axes, number, stage } from "../../widgets/plot.js";
+import { slider } from "../../widgets/slider.js";
 
 // How often the value at one factor is that at c = 1, in the middle of the list.
 export const times = (values, at) => values[at] / values[(values.length - 1) / 2];
@@ -29,8 +30,8 @@ function render({ model, el }) {
   return stage({ model, el }, {
     kind: "rescaling", draw, traits: ["at", "kind"],
     controls: [
-      choice(model, "kind", words, Object.keys(model.get("lines"))),
-      slider(model, "at", words, { step: 1, show: (i) => show(factors[i]) }),
+      choice(model, "kind", words),
+      slider(model, "at", words, { values: factors, show }),
     ],
     panels: ["none", "filter"].map((direction) => ({ title: words[direction], keys: [["tw-theory", words.before]] })),
   });

@@ -1,6 +1,7 @@
 // One column under batch normalization: drag a value, and in training every output moves.
 import { fill, h } from "../../widgets/dom.js";
-import { axes, number, slider, stage, svg } from "../../widgets/plot.js";
+import { axes, number, settled, stage, svg } from "../../widgets/plot.js";
+import { slider } from "../../widgets/slider.js";
 
 const sum = (values) => values.reduce((a, b) => a + b, 0);
 
@@ -115,7 +116,7 @@ function render({ model, el }) {
     const told = [
       fill(words[training ? "batch" : "running"], facts({ mean, variance })),
       tale,
-      fill(words.scaled, { mean: show(out.mean), deviation: show(Math.sqrt(out.biased)) }),
+      fill(words.scaled, { mean: show(settled(out.mean, Math.abs(gamma) + Math.abs(beta))), deviation: show(Math.sqrt(out.biased)) }),
     ];
     if (training) told.push(fill(words.later, facts(running(before, steps, momentum))));
     return told.join(" ");

@@ -1,6 +1,7 @@
 // A scale-invariant weight under SGD: its norm, and the learning rate that its direction feels.
 import { fill } from "../../widgets/dom.js";
-import { axes, number, slider, stage } from "../../widgets/plot.js";
+import { axes, number, stage } from "../../widgets/plot.js";
+import { slider } from "../../widgets/slider.js";
 
 // The gradient is perpendicular to w and G/‖w‖ long, so by Pythagoras ‖w‖² ← (1 − ηλ)²‖w‖² + (ηG/‖w‖)².
 export function norms(eta, decay, start, steps, G = 1) {

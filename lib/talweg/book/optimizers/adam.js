@@ -1,6 +1,7 @@
 // The first steps of Adam: what the bias correction does while the moving averages are still young.
 import { fill, h } from "../../widgets/dom.js";
-import { axes, number, slider, stage } from "../../widgets/plot.js";
+import { axes, number, stage } from "../../widgets/plot.js";
+import { slider } from "../../widgets/slider.js";
 import { normal, uniform } from "../../widgets/random.js";
 
 // Gradients g (1 + σ ξ), ξ standard normal.
@@ -31,7 +32,6 @@ export const rmspropSteps = (gs, beta2, eps) => {
 export const sgdSteps = (gs) => gs.map((g) => ({ step: g, m: g, root: NaN }));
 
 const count = 200;
-const memory = { into: (beta) => Number((1 / (1 - beta)).toPrecision(4)), back: (n) => Number((1 - 1 / n).toFixed(6)) };
 
 function render({ model, el }) {
   const words = model.get("words"), decimal = model.get("decimal");
@@ -42,7 +42,7 @@ function render({ model, el }) {
   };
 
   const method = h("select", { onchange: () => set("method", method.value) },
-    ...["Adam", "RMSprop", "SGD"].map((name) => h("option", { value: name }, words.names[name])));
+    ...model.get("choices").method.map((name) => h("option", { value: name }, words.names[name])));
   const check = h("input", { type: "checkbox", onchange: () => set("corrected", check.checked) });
   const choice = {
     node: h("label", { class: "tw-choice" }, h("span", {}, words.method), method),
@@ -52,13 +52,7 @@ function render({ model, el }) {
     node: h("label", { class: "tw-tick" }, check, words.corrected),
     refresh: () => Object.assign(check, { checked: model.get("method") === "Adam" && model.get("corrected"), disabled: model.get("method") !== "Adam" }),
   };
-  // β = 1 − 1/n remembers about n steps; the slider is even in log n.
-  const beta = (name) => {
-    const { low, high } = model.get("ranges")[name];
-    return slider({
-      get: () => memory.into(model.get(name)), set: (_, n) => model.set(name, memory.back(n)), save_changes: () => model.save_changes(),
-    }, name, words, { range: { low: memory.into(low), high: memory.into(high) }, log: true, show: (n) => show(memory.back(n), 4) });
-  };
+  const beta = (name) => slider(model, name, words, { memory: true, show: (v) => show(v, 4) });
 
   const draw = (left, right) => {
     const [name, g, noise, beta1, beta2, eps, corrected, seed] =

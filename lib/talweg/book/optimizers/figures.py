@@ -1,17 +1,80 @@
-"""Two figures of the chapter on optimizers: the roots behind momentum, and the first steps of Adam."""
+"""Three figures of the chapter on optimizers: a bet on who is first, the roots behind momentum, Adam's first steps."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
 
+from talweg import optimizers
 from talweg.i18n import gettext as _
-from talweg.widgets import BASE, CHOICE, Choice, Figure, Number, Switch, script, style
+from talweg.playground.surfaces import SETUP, surface
+from talweg.playground.widget import PRESETS
+from talweg.training import minimize
+from talweg.widgets import BASE, CHOICE, Choice, Figure, Number, Prediction, Switch, script, style
 
-__all__ = ["AdamStart", "Momentum", "adam_start", "momentum"]
+__all__ = ["AdamStart", "FirstToArrive", "Momentum", "adam_start", "first_to_arrive", "momentum"]
 
 _HERE = Path(__file__).parent
 METHODS = ("Adam", "RMSprop", "SGD")
+
+
+class FirstToArrive(Prediction):
+    """A bet: in which order gradient descent, momentum and Adam arrive when each has the learning rate that suits it.
+
+    The set-up is the playground's preset "tuned", a ravine with κ = 100; its minimizations run when the figure is made. A
+    method has arrived when it stays within a hundredth of the map's width of the minimum.
+
+    Examples
+    --------
+    >>> from talweg.figures import first_to_arrive
+    >>> first_to_arrive()
+    FirstToArrive(Momentum: 36, Adam: 55, SGD: 187)
+    """
+
+    def __init__(self):
+        preset = PRESETS["tuned"]
+        self.steps = {method["name"]: _arrival(preset, method) for method in preset["methods"]}
+        super().__init__(
+            name="first-to-arrive", truth=sorted(self.steps, key=self.steps.__getitem__), guess=[*reversed(self.steps)]
+        )
+
+    def __repr__(self) -> str:
+        return f"FirstToArrive({', '.join(f'{name}: {self.steps[name]}' for name in self.truth)})"
+
+    def _words(self) -> dict[str, Any]:
+        return super()._words() | {
+            "figure": _("A bet on three methods"),
+            "question": _(
+                "In a ravine with κ = 100 each method gets the learning rate that suits it best. Who arrives first, who last?"
+            ),
+            "items": {"SGD": _("Gradient descent"), "Momentum": _("Momentum"), "Adam": "Adam"},
+            "values": {name: _("step {t}").format(t=t) for name, t in self.steps.items()},
+            "said": _(
+                "Momentum arrives in step {Momentum}, Adam in step {Adam}, gradient descent in step {SGD}. With one rate for "
+                "all Adam had won: that compared rates, not methods."
+            ).format(**self.steps),
+        }
+
+
+first_to_arrive = FirstToArrive
+
+
+def _arrival(preset: dict[str, Any], method: dict[str, Any]) -> int:
+    """The step from which on the method stays within a hundredth of the map's width of the minimum."""
+    kinds = {"SGD": optimizers.SGD, "Momentum": optimizers.SGD, "Adam": optimizers.Adam}
+    values = {key: value for key, value in method.items() if key in ("lr", "momentum")}
+    known = SETUP["surfaces"][preset["surface"]]
+    run = minimize(
+        surface(preset["surface"], preset["kappa"]),
+        preset["start"],
+        kinds[method["name"]],
+        steps=preset["steps"],
+        record=("trajectory",),
+        **values,
+    )
+    [minimum], (low, high) = known["minima"], known["view"]
+    there = (run.trajectory - run.trajectory.new_tensor(minimum)).abs().amax(1) <= 0.01 * (high - low)
+    return int((~there).nonzero().max()) + 1
 
 
 class Momentum(Figure):

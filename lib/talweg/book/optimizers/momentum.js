@@ -1,6 +1,7 @@
 // One eigenvector under the heavy ball: the two roots of its characteristic polynomial, and the error they make.
 import { fill } from "../../widgets/dom.js";
-import { axes, number, slider, stage, svg } from "../../widgets/plot.js";
+import { axes, number, stage, svg } from "../../widgets/plot.js";
+import { slider } from "../../widgets/slider.js";
 
 // The roots [re, im] of z² − (1 + μ − ηλ) z + μ = 0.
 export function roots(x, momentum) {
