@@ -100,6 +100,9 @@ LABELS = {
     "works": N_("Step sizes that work"),
 }
 
+# Of these, which figures write as per cent, less is better.
+SHARES = ("error", "test_error", "test_error_difference", "val_error")
+
 
 def label(key: object) -> str:
     """The reader's word for a key ("loss", "grad_norm", …); numbers in the reader's notation; other text as it is.

@@ -7,11 +7,11 @@ which a notebook shows, and return None. With plotly: `surface` returns a figure
 from __future__ import annotations
 
 from talweg.labels import label
+from talweg.plots.colors import COLORS
 from talweg.plots.curves import curves
 from talweg.plots.interactive import surface
 from talweg.plots.maps import contour, paths
 from talweg.plots.statistics import differences, intervals, spectrum
-from talweg.plots.style import COLORS
 from talweg.plots.topology import barcode, diagram
 
 __all__ = [

@@ -7,15 +7,19 @@ from typing import Any
 
 import torch
 from matplotlib.axes import Axes
+from matplotlib.lines import Line2D
 from torch import Tensor
 
-from talweg.labels import label
-from talweg.plots.style import COLORS, check_log, drawing, scale
+from talweg.labels import SHARES, label
+from talweg.plots.colors import colors_of
+from talweg.plots.names import mark_levels, name_ends
+from talweg.plots.style import check_log, drawing, percent, scale
 from talweg.uncertainty import t_interval
 
 __all__ = ["curves"]
 
-LINESTYLES = ("-", "--", "-.", ":")
+FEW = 25  # points that are marked
+MANY = 300  # points of a curve with a band that are drawn: more cannot be told apart, and make a large file
 PER_EPOCH = ("val_", "train_")
 
 
@@ -28,14 +32,16 @@ def curves(
     band: bool = False,
     xlabel: str | None = None,
     ylabel: str | None = None,
+    hlines: Mapping[float, str] | None = None,
+    vlines: Mapping[float, str] | None = None,
 ) -> None:
-    """Draw histories against the step, the epoch, or `x`.
+    """Draw histories against the step, the epoch, or `x`; names stand at the ends of the curves.
 
     Parameters
     ----------
     series : run, list of runs, tensor or dict
-        A run, a list of runs (one colour), a tensor (T,) or (T, K) (K thin curves of one colour), or a dict legend
-        label → any of these, or → a pair (abscissae, values).
+        A run, a list of runs (one colour), a tensor (T,) or (T, K) (K thin curves of one colour), or a dict name → any
+        of these, or → a pair (abscissae, values).
     y : str
         Which history of a run.
     x : str or (T,), optional
@@ -46,6 +52,8 @@ def curves(
         Draw each group of K ≥ 2 curves as its mean with the 95 % t-interval of the mean (half-transparent).
     xlabel, ylabel : str, optional
         Keys or words that replace those of x and y.
+    hlines, vlines : dict, optional
+        Values to be marked by a line → keys or words.
 
     Raises
     ------
@@ -65,42 +73,55 @@ def curves(
     groups = series if isinstance(series, Mapping) else {None: series}
     if not groups:
         raise ValueError("series must hold at least one curve, got an empty dict")
+    draw = _draw_band if band else _draw_group
+    abscissa = x if isinstance(x, str) else "epoch" if y.startswith(PER_EPOCH) else "step"
     with drawing() as (_, axes):
-        for i, (key, group) in enumerate(groups.items()):
-            (_draw_band if band else _draw_group)(axes, i, key, _members(group), y, x)
         scale(axes, log)
-        abscissa = x if isinstance(x, str) else "epoch" if y.startswith(PER_EPOCH) else "step"
+        lines = [
+            draw(axes, color, _members(group), y, x)
+            for color, group in zip(colors_of(groups), groups.values(), strict=True)
+        ]
         axes.set_xlabel(label(xlabel or abscissa))
         axes.set_ylabel(label(ylabel or y))
+        if (ylabel or y) in SHARES:
+            percent(axes.yaxis)
+        mark_levels(axes, hlines, vlines)
         if None not in groups:
-            axes.legend()
+            name_ends(axes, [(label(key), line) for key, line in zip(groups, lines, strict=True)])
 
 
-def _draw_group(axes: Axes, i: int, key: Any, members: list, y: str, x: Any) -> None:
-    color = COLORS[i % len(COLORS)]
-    style = LINESTYLES[(i // len(COLORS)) % len(LINESTYLES)]
-    name = None if key is None else label(key)
+def _draw_group(axes: Axes, color: str, members: list, y: str, x: Any) -> Line2D:
+    lines: list[Line2D] = []
     for member in members:
         abscissae, values = _points(member, y, x)
         several = values.ndim == 2 and values.shape[1] > 1 or len(members) > 1
-        thin: dict[str, Any] = {"linewidth": 0.8, "alpha": 0.6} if several else {}
-        lines = axes.plot(abscissae, values, color=color, linestyle=style, **thin)
-        lines[0].set_label(name or "_nolegend_")
-        name = None  # one entry in the legend for the whole group
+        look: dict[str, Any] = {"linewidth": 0.8, "alpha": 0.6} if several else {}
+        if len(abscissae) <= FEW:
+            look |= {"marker": ".", "markersize": 5}
+        lines += axes.plot(abscissae, values, color=color, **look)
+    return lines[0]
 
 
-def _draw_band(axes: Axes, i: int, key: Any, members: list, y: str, x: Any) -> None:
+def _draw_band(axes: Axes, color: str, members: list, y: str, x: Any) -> Line2D:
     """The mean of a group and the interval for it, step by step."""
     points = [_points(member, y, x) for member in members]
     abscissae = points[0][0]
     if any(len(other) != len(abscissae) or (other != abscissae).any() for other, _ in points):
         raise ValueError("band needs curves over the same abscissae")
-    mean, half = t_interval(torch.cat([values.reshape(len(values), -1) for _, values in points], 1))
-    color = COLORS[i % len(COLORS)]
-    style = LINESTYLES[(i // len(COLORS)) % len(LINESTYLES)]
-    name = "_nolegend_" if key is None else label(key)
-    axes.plot(abscissae, mean, color=color, linestyle=style, label=name)
+    shown = _spread(abscissae, axes.get_xscale() == "log")
+    mean, half = t_interval(torch.cat([values.reshape(len(values), -1)[shown] for _, values in points], 1))
+    abscissae = abscissae[shown]
     axes.fill_between(abscissae, mean - half, mean + half, color=color, alpha=0.3, linewidth=0)
+    return axes.plot(abscissae, mean, color=color)[0]
+
+
+def _spread(abscissae: Tensor, log: bool) -> Tensor:
+    """The places of at most MANY abscissae, spread evenly over the axis."""
+    steps = torch.arange(len(abscissae))
+    if len(steps) <= MANY:
+        return steps
+    at = abscissae.double().clamp(min=abscissae[abscissae > 0].min()).log() if log else abscissae.double()
+    return torch.searchsorted(at, torch.linspace(float(at[0]), float(at[-1]), MANY, dtype=at.dtype)).unique()
 
 
 def _members(group: Any) -> list:

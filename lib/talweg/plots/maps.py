@@ -7,16 +7,20 @@ from typing import Any
 
 import torch
 from matplotlib.axes import Axes
+from matplotlib.colorbar import Colorbar
 from torch import Tensor
 
 from talweg.labels import label
 from talweg.landscape import Surface, plane
 from talweg.objective import Objective
-from talweg.plots.style import COLORS, GREY, drawing
+from talweg.plots.colors import COLORS, GREY, colors_of
+from talweg.plots.style import PAPER, drawing
 
 __all__ = ["contour", "paths"]
 
 RESOLUTION = 121
+MAP, WIDE_MAP = 4.4, 3.6  # inches: height of one map, of several side by side
+LONGEST = 4  # a side of a map with one scale on both axes, in lengths of the other
 Window = tuple[tuple[float, float], tuple[float, float]]
 
 
@@ -30,7 +34,7 @@ def paths(
 ) -> None:
     """Draw contour lines of an objective of two variables with trajectories on them, from ○ to ×.
 
-    Points that are not finite end a path.
+    Both axes have one scale, so that right angles are right, unless one side would be over four times the other. Points that are not finite end a path.
 
     Parameters
     ----------
@@ -66,18 +70,19 @@ def paths(
     groups = runs if isinstance(runs, Mapping) else {None: runs}
     trajectories = {key: _trajectory(group) for key, group in groups.items()}
     window = _window(trajectories) if window is None else window
-    with drawing(square=True) as (_, axes):
+    with drawing(height=MAP) as (_, axes):
         _lines(axes, _grid(f, window), levels)
-        for i, (key, trajectory) in enumerate(trajectories.items()):
-            _draw_path(axes, trajectory, COLORS[i % len(COLORS)], None if key is None else label(key))
+        for (key, trajectory), color in zip(trajectories.items(), colors_of(trajectories), strict=True):
+            _draw_path(axes, trajectory, color, None if key is None else label(key))
         axes.set(xlim=window[0], ylim=window[1], xlabel=label(labels[0]), ylabel=label(labels[1]))
+        _true_angles(axes)
         axes.grid(False)
-        if None not in groups:
-            axes.legend(loc="best", frameon=True, framealpha=0.9, edgecolor="none")
+        if None not in groups:  # paths end in one place: their names stand above the map
+            axes.legend(loc="lower left", bbox_to_anchor=(0, 1), borderaxespad=0.3, ncols=3)
 
 
 def contour(
-    surface: Surface,
+    surface: Surface | Mapping[str, Surface],
     path: Any = None,
     *,
     levels: int = 14,
@@ -85,11 +90,14 @@ def contour(
     labels: tuple[str, str] = ("$x$", "$y$"),
     z: str = "loss",
 ) -> None:
-    """Draw a surface as filled contours with a colour scale; values that are not finite are holes.
+    """Draw a surface as filled contours with a colour scale and + at its lowest point; what is not finite is a hole.
+
+    Several are drawn side by side with one colour scale.
 
     Parameters
     ----------
-    surface : Surface
+    surface : Surface or dict
+        A surface, or a dict key or words → surface.
     path : run or (T, 2), optional
         Positions in the surface's coordinates, drawn from ○ to ×.
     levels : int
@@ -116,33 +124,61 @@ def contour(
     2
     >>> pyplot.close()
     """
-    from matplotlib import colors, ticker
-
-    values = torch.where(surface.z.isfinite(), surface.z, torch.nan).double().cpu()
-    if surface.nonfinite == values.numel() or (log and not values.nan_to_num(1.0).min() > 0):
-        raise ValueError("surface must have finite values to draw, and positive ones for log=True")
-    with drawing(square=True) as (figure, axes):
-        kind: dict[str, Any] = (
-            {"norm": colors.LogNorm(), "levels": _log_levels(values, levels)} if log else {"levels": levels}
-        )
-        filled = axes.contourf(surface.x.cpu(), surface.y.cpu(), values, cmap="cividis", **kind)
-        bar = figure.colorbar(filled, label=label(z))
+    surfaces = surface if isinstance(surface, Mapping) else {None: surface}
+    for one in surfaces.values():
+        finite = one.z.isfinite()
+        if not finite.any() or (log and not one.z[finite].min() > 0):
+            raise ValueError("surface must have finite values to draw, and positive ones for log=True")
+    kind = _color_scale(torch.cat([one.z.flatten() for one in surfaces.values()]).double().cpu(), levels, log)
+    with drawing(height=MAP if len(surfaces) == 1 else WIDE_MAP, columns=len(surfaces)) as (figure, several):
+        drawn = None
+        for axes, (name, one) in zip(several, surfaces.items(), strict=True):
+            drawn = axes.contourf(one.x.cpu(), one.y.cpu(), one.z.double().cpu(), cmap="cividis", **kind)
+            x, y, _ = one.lowest()
+            axes.plot(x, y, "+", color=PAPER, markersize=9, markeredgewidth=1.5)
+            if path is not None:
+                _draw_path(axes, _trajectory(path), COLORS[1], None)
+                axes.set(xlim=one.x[[0, -1]].tolist(), ylim=one.y[[0, -1]].tolist())
+            axes.set(xlabel=label(labels[0]), title="" if name is None else label(name))
+            _true_angles(axes)
+            axes.grid(False)
+        several[0].set_ylabel(label(labels[1]))
+        place: dict[str, Any] = {} if len(surfaces) == 1 else {"orientation": "horizontal", "aspect": 40}
+        bar = figure.colorbar(drawn, ax=several, label=label(z), **place)
         if log:
-            bar.ax.yaxis.set_major_locator(ticker.LogLocator(numticks=8))
-            bar.ax.yaxis.set_major_formatter(ticker.LogFormatterSciNotation())
-            bar.ax.minorticks_off()
-        if path is not None:
-            _draw_path(axes, _trajectory(path), COLORS[3], None)
-            axes.set(xlim=surface.x[[0, -1]].tolist(), ylim=surface.y[[0, -1]].tolist())
-        axes.set(xlabel=label(labels[0]), ylabel=label(labels[1]))
-        axes.grid(False)
+            _decades(bar)
 
 
-def _log_levels(values: Tensor, levels: int) -> list[float]:
+def _log_levels(finite: Tensor, levels: int) -> list[float]:
     """Powers of one ratio that enclose all values (the outermost a little, for the sake of rounding)."""
-    finite = values[values.isfinite()]
     low, high = float(finite.min().log10()), float(finite.max().log10())
     return torch.logspace(low - 1e-6, high + 1e-6, levels + 1, dtype=torch.float64).tolist()
+
+
+def _color_scale(values: Tensor, levels: int, log: bool) -> dict[str, Any]:
+    """What contourf needs to draw several surfaces in the same colours."""
+    from matplotlib import colors, ticker
+
+    finite = values[values.isfinite()]
+    if log:
+        return {"norm": colors.LogNorm(), "levels": _log_levels(finite, levels)}
+    return {"levels": ticker.MaxNLocator(levels + 1, min_n_ticks=1).tick_values(float(finite.min()), float(finite.max()))}
+
+
+def _decades(bar: Colorbar) -> None:
+    """Ticks at powers of ten."""
+    from matplotlib import ticker
+
+    bar.locator, bar.formatter = ticker.LogLocator(numticks=8), ticker.LogFormatterSciNotation()
+    bar.minorticks_off()
+    bar.update_ticks()
+
+
+def _true_angles(axes: Axes) -> None:
+    """One scale for both axes, unless the map would be too narrow to read."""
+    width, height = (abs(high - low) for low, high in (axes.get_xlim(), axes.get_ylim()))
+    if max(width, height) <= LONGEST * min(width, height):
+        axes.set_aspect("equal")
 
 
 def _trajectory(group: Any) -> Tensor:
@@ -197,6 +233,6 @@ def _draw_path(axes: Axes, trajectory: Tensor, color: str, name: str | None) -> 
             continue
         marker = "." if len(one) <= 200 else None
         axes.plot(*one.T, marker=marker, markersize=3.5, linewidth=1.2, color=color, label=name or "_nolegend_")
-        axes.plot(*one[0], "o", color=color, markerfacecolor="white", markersize=6)
+        axes.plot(*one[0], "o", color=color, markerfacecolor=PAPER, markersize=6)
         axes.plot(*one[-1], "x", color=color, markersize=7, markeredgewidth=2)
         name = None

@@ -6,11 +6,14 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import torch
+from matplotlib.axes import Axes
 from torch import Tensor
 
-from talweg.i18n import number
-from talweg.labels import label
-from talweg.plots.style import COLORS, check_log, drawing, scale
+from talweg.i18n import gettext, number
+from talweg.labels import SHARES, label
+from talweg.plots.colors import COLORS, colors_of
+from talweg.plots.names import mark_levels, name_ends
+from talweg.plots.style import FRAME, INK, PAPER, check_log, drawing, percent, scale
 from talweg.uncertainty import t_interval
 
 __all__ = ["differences", "intervals", "spectrum"]
@@ -33,7 +36,7 @@ def intervals(
     ----------
     x : (m,)
     samples : (m, n) or dict
-        With n ≥ 2 repetitions, or a dict legend label → (m, n).
+        With n ≥ 2 repetitions, or a dict of at most seven names → (m, n).
     theory : function or (m,), optional
         A function of x, or its values.
     log : {"x", "y", "xy"}, optional
@@ -51,8 +54,8 @@ def intervals(
     >>> from matplotlib import pyplot
     >>> from talweg import plots
     >>> plots.intervals([1.0, 2.0], [[0.9, 1.1], [3.8, 4.2]], theory=lambda x: x**2)
-    >>> [text.get_text() for text in pyplot.gca().get_legend().get_texts()]
-    ['Theory', 'Measured']
+    >>> sorted(text.get_text() for text in pyplot.gca().texts)
+    ['Measured', 'Theory']
     >>> pyplot.close()
     """
     check_log(log)
@@ -60,19 +63,22 @@ def intervals(
     groups = samples if isinstance(samples, Mapping) else {"measured": samples}
     summaries = {key: _summary(x, values) for key, values in groups.items()}
     with drawing() as (_, axes):
-        for i, (key, (mean, half)) in enumerate(summaries.items()):
-            color, marker = COLORS[i % len(COLORS)], MARKERS[i % len(MARKERS)]
-            axes.errorbar(x, mean, half, fmt=marker, color=color, markersize=4.5, capsize=3, label=label(key))
+        ends = []
+        for color, marker, (key, (mean, half)) in zip(colors_of(groups), MARKERS, summaries.items(), strict=False):
+            drawn = axes.errorbar(x, mean, half, fmt=marker, color=color, markersize=4.5, capsize=3)
+            ends.append((label(key), drawn.lines[0]))
         scale(axes, log)
-        if log and "x" in log and len(x) <= 10:
+        if len(x) <= 10:
             axes.set_xticks(x.tolist(), [number(value) for value in x.tolist()])
             axes.set_xticks([], minor=True)
         if theory is not None:
-            axes.plot(*_theory(x, theory, log), color="#333333", linewidth=1.2, zorder=1, label=label("theory"))
+            ends += [(label("theory"), axes.plot(*_theory(x, theory, log), color=INK, linewidth=1.2, zorder=1)[0])]
         axes.set_xlabel(label(xlabel))
         axes.set_ylabel(label(ylabel))
+        if ylabel in SHARES:
+            percent(axes.yaxis)
         if theory is not None or isinstance(samples, Mapping):
-            axes.legend()
+            name_ends(axes, ends)
 
 
 def _summary(x: Tensor, samples: Any) -> tuple[Tensor, Tensor]:
@@ -95,15 +101,21 @@ def _theory(x: Tensor, theory: Callable[[Tensor], Tensor] | Tensor, log: str | N
     return smooth, torch.as_tensor(theory(smooth))
 
 
-def differences(found: Mapping[str, Mapping[str, float]], *, xlabel: str = "difference") -> None:
+def differences(
+    found: Mapping[str, Mapping[str, float]], *, xlabel: str = "difference", limit: float | None = None
+) -> None:
     """Draw the interval of each difference as a line beside zero: open where it holds zero, filled where not.
+
+    Differences of errors are drawn in percentage points, and it is said on which side which of the two is better.
 
     Parameters
     ----------
     found : dict
-        Name → "mean", "low", "high", from top to bottom.
+        Name, "A − B", → "mean", "low", "high", from top to bottom.
     xlabel : str
         Key or words.
+    limit : float, optional
+        The axis goes from −limit to limit; figures that are compared need one scale.
 
     Raises
     ------
@@ -125,18 +137,39 @@ def differences(found: Mapping[str, Mapping[str, float]], *, xlabel: str = "diff
             raise ValueError(f"found must hold low ≤ mean ≤ high, got {row} for {name!r}")
     if not rows:
         raise ValueError("found must hold at least one interval, got none")
-    with drawing() as (_, axes):
-        for at, (low, mean, high) in enumerate(rows.values()):
-            clear = low > 0 or high < 0
-            color = COLORS[1] if clear else COLORS[0]
-            axes.errorbar(
-                [mean], [at], xerr=[[mean - low], [high - mean]], fmt="o", color=color, capsize=3,
-                markerfacecolor=color if clear else "white",
-            )  # fmt: skip
-        axes.axvline(0, color="#999999", linewidth=0.8, zorder=0)
+    unit = 100 if xlabel in SHARES else 1
+    with drawing(height=1.1 + 0.22 * len(rows)) as (_, axes):
+        for at, row in enumerate(rows.values()):
+            _draw_interval(axes, at, [unit * value for value in row])
+        axes.axvline(0, color=FRAME, linewidth=0.8, zorder=0)
+        axes.grid(False, axis="y")
         axes.set_yticks(range(len(rows)), [label(name) for name in rows])
+        axes.tick_params(axis="y", length=0)
         axes.set_ylim(len(rows) - 0.5, -0.5)
-        axes.set_xlabel(label(xlabel))
+        if limit is not None:
+            axes.set_xlim(-unit * limit, unit * limit)
+        axes.set_xlabel(label(xlabel) + (gettext(" (percentage points)") if xlabel in SHARES else ""))
+        if xlabel in SHARES:
+            _name_sides(axes)
+
+
+def _draw_interval(axes: Axes, at: int, row: list[float]) -> None:
+    low, mean, high = row
+    clear = low > 0 or high < 0
+    color = COLORS[1] if clear else COLORS[0]
+    axes.errorbar(
+        [mean], [at], xerr=[[mean - low], [high - mean]], fmt="o", color=color, capsize=3,
+        markerfacecolor=color if clear else PAPER,
+    )  # fmt: skip
+
+
+def _name_sides(axes: Axes) -> None:
+    """Which of two methods A − B has the smaller error on which side of zero."""
+    at: dict[str, Any] = {"xycoords": axes.get_xaxis_transform(), "textcoords": "offset points", "fontsize": "small"}
+    axes.annotate(gettext("← A better"), (0, 1), (-8, 4), ha="right", va="bottom", color=INK, **at)
+    axes.annotate(gettext("B better →"), (0, 1), (8, 4), ha="left", va="bottom", color=INK, **at)
+    at |= {"xycoords": axes.transAxes}
+    axes.annotate("A − B", (0, 1), (-6, 4), ha="right", va="bottom", color=FRAME, **at)
 
 
 def spectrum(values: Any, log: str | None = None, *, ylabel: str = "eigenvalue") -> None:
@@ -145,7 +178,7 @@ def spectrum(values: Any, log: str | None = None, *, ylabel: str = "eigenvalue")
     Parameters
     ----------
     values : (P,) or dict
-        A vector, or a dict legend label → vector.
+        A vector, or a dict of at most seven names → vector.
     log : {"x", "y", "xy"}, optional
         The logarithmic axes; a logarithmic y axis leaves out values that are not positive.
     ylabel : str
@@ -168,22 +201,19 @@ def spectrum(values: Any, log: str | None = None, *, ylabel: str = "eigenvalue")
     check_log(log)
     groups = values if isinstance(values, Mapping) else {None: values}
     with drawing() as (_, axes):
-        for i, (key, group) in enumerate(groups.items()):
+        ends = []
+        for color, marker, (key, group) in zip(colors_of(groups), MARKERS, groups.items(), strict=False):
             group = torch.as_tensor(group).detach().double().cpu()
             if group.ndim != 1 or not len(group) or not group.isfinite().all():
                 raise ValueError(f"values must be a vector of finite numbers, got shape {tuple(group.shape)}")
             falling = group.sort(descending=True).values
-            index = torch.arange(1, len(falling) + 1)
-            name = "_nolegend_" if key is None else label(key)
-            axes.plot(
-                index, falling, MARKERS[i % len(MARKERS)], markersize=4, color=COLORS[i % len(COLORS)], label=name
-            )
+            ends += [(label(key), axes.plot(torch.arange(1, len(falling) + 1), falling, marker, markersize=4, color=color)[0])]
         scale(axes, log)
         if not log or "y" not in log:
-            axes.axhline(0, color="#999999", linewidth=0.8, zorder=0)
+            axes.axhline(0, color=FRAME, linewidth=0.8, zorder=0)
         if not log or "x" not in log:
             axes.xaxis.get_major_locator().set_params(integer=True)  # pyright: ignore[reportCallIssue]  # a MaxNLocator
         axes.set_xlabel(label("index"))
         axes.set_ylabel(label(ylabel))
         if None not in groups:
-            axes.legend()
+            name_ends(axes, ends)

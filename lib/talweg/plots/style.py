@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
@@ -11,18 +13,21 @@ from typing import Any
 import numpy
 from matplotlib import font_manager, pyplot, rc_context, ticker
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.cbook import open_file_cm
 from matplotlib.figure import Figure
 from matplotlib.rcsetup import cycler
 from PIL import Image
 
-from talweg.i18n import decimal
+from talweg.i18n import decimal, gettext, number
+from talweg.plots.colors import COLORS
+from talweg.plots.svg import svg_of
 
-__all__ = ["COLORS", "drawing", "format_axis"]
+__all__ = ["drawing", "format_axis"]
 
-# Okabe & Ito 2008, told apart by readers with any colour vision; in this order.
-COLORS = ("#0072B2", "#E69F00", "#009E73", "#D55E00", "#56B4E9", "#CC79A7", "#767676")
-GREY = COLORS[-1]
+INK, FRAME, GRID, PAPER = "#22292f", "#5a6570", "#d9dcd8", "#ffffff"  # the page's; see _assets/static-figures.css
+WIDTH, HEIGHT = 5.6, 3.6  # inches; on a phone, shrunk to its width, letters are 9 pixels high
 PALETTE = 32  # colours of a PNG: a dozen lines with the shades of their edges
 
 _FONT = Path(__file__).parents[1] / "fonts" / "TalwegSansSC-Regular.otf"
@@ -41,18 +46,24 @@ STYLE: dict[Any, Any] = {
     "axes.prop_cycle": cycler(color=COLORS),
     "axes.spines.top": False,
     "axes.spines.right": False,
-    "axes.edgecolor": "#444444",
+    "text.color": INK,
+    "axes.labelcolor": INK,
+    "xtick.color": FRAME,
+    "ytick.color": FRAME,
+    "xtick.labelcolor": INK,
+    "ytick.labelcolor": INK,
+    "axes.edgecolor": FRAME,
     "axes.grid": True,
-    "grid.color": "#e3e3e3",
+    "grid.color": GRID,
     "grid.linewidth": 0.7,
     "axes.axisbelow": True,
     "lines.linewidth": 1.7,
     "legend.frameon": False,
-    "figure.figsize": (6.4, 3.8),
-    "figure.dpi": 120,
-    "figure.facecolor": "white",
-    "savefig.facecolor": "white",
+    "figure.dpi": 130,
+    "figure.facecolor": PAPER,
+    "savefig.facecolor": PAPER,
     "figure.constrained_layout.use": True,
+    "svg.hashsalt": "talweg",
 }
 
 
@@ -62,15 +73,17 @@ def _register_font() -> None:
 
 
 @contextmanager
-def drawing(*, square: bool = False) -> Iterator[tuple[Figure, Axes]]:
+def drawing(*, height: float = HEIGHT, columns: int | None = None) -> Iterator[tuple[Figure, Any]]:
     """A new figure in the book's style; finished, and left to the notebook to show, at the end of the block.
 
     If the block fails, no half-drawn figure stays behind.
 
     Parameters
     ----------
-    square : bool
-        For maps, on which both axes are of one kind.
+    height : float
+        In inches, for a width of 5.6.
+    columns : int, optional
+        Gives a list of so many axes, side by side, that share their y axis.
 
     Examples
     --------
@@ -84,17 +97,28 @@ def drawing(*, square: bool = False) -> Iterator[tuple[Figure, Axes]]:
     """
     _register_font()
     pyplot.draw_if_interactive()  # loads the backend here: loaded inside, rc_context would undo its interactive mode
+    _store_svg_too()
     with rc_context(STYLE):
-        figure, axes = pyplot.subplots(figsize=(5.2, 4.4) if square else None)
+        figure, axes = pyplot.subplots(1, columns or 1, figsize=(WIDTH, height), sharey=True, squeeze=False)
         if isinstance(figure.canvas, FigureCanvasAgg):
             _Canvas(figure, figure.canvas.manager)
         try:
-            yield figure, axes
+            yield figure, list(axes[0]) if columns else axes[0, 0]
             for one in figure.axes:
                 format_axis(one)
         except BaseException:
             pyplot.close(figure)
             raise
+
+
+def _store_svg_too() -> None:
+    """When notebooks are executed for the book: SVG for the page and PDF, PNG for those who show no SVG."""
+    ipython = sys.modules.get("IPython")  # not imported, hence not running, outside notebooks
+    shell = ipython.get_ipython() if ipython and os.environ.get("TALWEG_BATCH") == "1" else None
+    if shell is not None:
+        from matplotlib_inline.config import InlineBackend
+
+        InlineBackend.instance(parent=shell).figure_formats = {"png", "svg"}
 
 
 class _Canvas(FigureCanvasAgg):
@@ -123,6 +147,10 @@ class _Canvas(FigureCanvasAgg):
         palette = image.quantize(PALETTE, method=Image.Quantize.MEDIANCUT, kmeans=2, dither=Image.Dither.NONE)
         dpi = self.figure.dpi
         palette.save(filename_or_obj, format="png", optimize=True, dpi=(dpi, dpi))
+
+    def print_svg(self, filename_or_obj, *, bbox_inches_restore=None, **_) -> None:
+        with open_file_cm(filename_or_obj, "wb") as file:
+            file.write(svg_of(self.figure, bbox_inches_restore=bbox_inches_restore).encode())
 
 
 def format_axis(axes: Axes) -> None:
@@ -174,6 +202,43 @@ class _Localized(ticker.Formatter):
 
     def format_data_short(self, value: float) -> str:
         return self.formatter.format_data_short(value)
+
+
+def share(value: float) -> str:
+    """A share as per cent in the reader's notation.
+
+    Examples
+    --------
+    >>> from talweg.plots.style import share
+    >>> share(0.072)
+    '7.2 %'
+    """
+    return gettext("{number} %").format(number=number(100 * value))
+
+
+class _Percent(ticker.Formatter):
+    """Shares as per cent."""
+
+    def __call__(self, x: float, pos: int | None = None) -> str:
+        return share(x)
+
+
+def percent(axis: Axis) -> None:
+    """Write the ticks of an axis of shares as per cent; a logarithmic one gets 1, 2 and 5 of each decade.
+
+    Examples
+    --------
+    >>> from matplotlib.figure import Figure
+    >>> from talweg.plots.style import percent
+    >>> axes = Figure().subplots()
+    >>> percent(axes.yaxis)
+    >>> axes.yaxis.get_major_formatter()(0.025)
+    '2.5 %'
+    """
+    if axis.get_scale() == "log":
+        axis.set_major_locator(ticker.LogLocator(subs=(1, 2, 5)))
+        axis.set_minor_formatter(ticker.NullFormatter())
+    axis.set_major_formatter(_Percent())
 
 
 def scale(axes: Axes, log: str | None) -> None:

@@ -9,7 +9,8 @@ from matplotlib.axes import Axes
 from torch import Tensor
 
 from talweg.i18n import gettext
-from talweg.plots.style import COLORS, GREY, drawing
+from talweg.plots.colors import COLORS, GREY
+from talweg.plots.style import drawing
 from talweg.topology import TENSORS, Diagram
 from talweg.topology import barcode as bars_of
 
@@ -41,7 +42,7 @@ def diagram(diagram: Diagram) -> None:
     >>> pyplot.close()
     """
     low, high = _range(diagram)
-    with drawing(square=True) as (_, axes):
+    with drawing(height=4.4) as (_, axes):
         axes.plot([low, high], [low, high], color=GREY, linewidth=1)
         if diagram.death.isinf().any():
             axes.axhline(high, color=GREY, linewidth=1, linestyle="--")
