@@ -25,7 +25,7 @@ function part(title, text) {
     button.textContent = words["Copied"];
     setTimeout(() => { button.textContent = words["Copy"]; }, 1600);
   });
-  return element("section", {}, element("h3", { textContent: title }), element("pre", { textContent: text, tabIndex: 0 }), button);
+  return element("section", {}, element("h3", { textContent: title }), element("pre", { textContent: text }), button);
 }
 
 export function cite({ citation, bibtex }, place) {

@@ -5,11 +5,19 @@ import { markFound } from "./marks.js";
 const sections = [...document.querySelectorAll("article.page section[id]")]
   .map((section) => ({ id: section.id, heading: section.querySelector("h1, h2, h3") }))
   .filter(({ heading }) => heading);
-const links = [...document.querySelectorAll(".on-page a[href^='#'], .contents .current a[href^='#']")];
 const aside = document.querySelector(".on-page");
+unfoldContents();
+const links = [...document.querySelectorAll(".on-page a[href^='#'], .contents .current li a")];
 const now = aside?.querySelector(".section-now");
 const report = document.querySelector("a.report");
 let here = null;
+
+// In the drawer, and where the list of sections has no column, the sections stand under their chapter.
+function unfoldContents() {
+  const list = aside?.querySelector("nav > ul > li > ul")?.cloneNode(true);
+  list?.querySelectorAll("ul").forEach((exercises) => exercises.remove());
+  if (list) document.querySelector(".contents a.current")?.after(list);
+}
 
 const idOf = (link) => decodeURIComponent(link.hash.slice(1));
 const seen = (element) => {

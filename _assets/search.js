@@ -1,6 +1,7 @@
 // The search box: a dialog over pagefind's index. Ctrl/Cmd+K or "/" opens it; arrows and Enter choose. The index holds
 // passages (sections, terms of the glossary), each with its own address; the words found are marked there (marks.js).
 import { marking } from "./marks.js";
+import { find } from "./question.js";
 
 const root = document.documentElement;
 const words = JSON.parse(document.getElementById("talweg-words").textContent);
@@ -18,7 +19,7 @@ let active = -1;
 // The index is fetched when the box is first opened. pagefind keeps to the language in <html lang>.
 function load() {
   engine ??= import(new URL("pagefind.js", index).href).then(async (pagefind) => {
-    await pagefind.options({ excerptLength: 22 });
+    await pagefind.options({ excerptLength: root.lang.startsWith("zh") ? 50 : 22 }); // words; in Chinese, signs
     await pagefind.init();
     return pagefind;
   });
@@ -68,10 +69,10 @@ function follow(item) {
   location.href = item.dataset.href;
 }
 
-function hitOf({ meta, excerpt }, query) {
+function hitOf({ address, chapter, title, excerpt }, query) {
   return {
-    url: marking(new URL(`../${meta.address}`, index), excerpt, query),
-    title: meta.title === meta.chapter ? meta.title : `${meta.chapter} › ${meta.title}`,
+    url: marking(new URL(`../${address}`, index), excerpt, query),
+    title: title === chapter ? title : `${chapter} › ${title}`,
     excerpt,
   };
 }
@@ -83,9 +84,7 @@ async function search() {
   let passages;
   try {
     const pagefind = await load();
-    const found = await pagefind.search(query);
-    if (turn !== latest) return;
-    passages = await Promise.all(found.results.slice(0, LIMIT).map((result) => result.data()));
+    passages = await find(pagefind, query, LIMIT);
   } catch (error) {
     status.textContent = words["The search could not be loaded"];
     return;

@@ -20,12 +20,14 @@ from urllib.parse import urlsplit
 import pytest
 from bs4 import BeautifulSoup
 
+from talweg_site.address import read_address
 from talweg_site.check.nbcheck import digest_files
 
 ROOT = Path(__file__).parents[2]
 SITE = ROOT / "_build" / "html"
 CODES = ("es", "de", "zh", "ru")
-PREFIX = "/book"
+# Where the site is published: 404.html, which a host shows at any depth, links to pages from there.
+PREFIX = urlsplit(read_address(ROOT).site).path.rstrip("/")
 
 RUN_AXE = """
 const [rules, parts] = arguments;
@@ -43,6 +45,17 @@ class Handler(http.server.SimpleHTTPRequestHandler):
     def translate_path(self, path: str) -> str:
         inside = path.startswith(PREFIX + "/")
         return super().translate_path(path.removeprefix(PREFIX) if inside else "/does-not-exist")
+
+    def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
+        """What does not exist is answered with `404.html`, as GitHub Pages does."""
+        page = SITE / "404.html"
+        if code != http.HTTPStatus.NOT_FOUND or not page.exists():
+            super().send_error(code, message, explain)
+            return
+        self.send_response(code)
+        self.send_header("Content-Type", "text/html; charset=utf-8")
+        self.end_headers()
+        self.wfile.write(page.read_bytes())
 
     def log_message(self, *args: Any) -> None:
         """Quiet."""

@@ -52,8 +52,3 @@ def test_launch_buttons_point_to_existing_files(root: Path, site_folder: Path, e
     assert colab == f"{COLAB}chapters/{code}/{page}.ipynb"
     assert binder == f"{BINDER}chapters/{code}/{page}.ipynb"
     assert (site_folder / code / download).resolve().read_bytes() == notebook.read_bytes()
-
-
-def test_report_link_names_the_page(site_folder: Path, edition_page: str) -> None:
-    link = parsed(site_folder / edition_page).find("a", class_="report")
-    assert edition_page.replace("/", "%2F") in link["href"]

@@ -14,7 +14,7 @@ import pytest
 from talweg.i18n import EDITIONS
 from talweg_site.build.assets import node
 
-from .conftest import ROOT, SITE, parsed
+from .conftest import ROOT, SITE
 
 QUERIES = tomllib.loads((Path(__file__).with_name("queries.toml")).read_text(encoding="utf-8"))
 SCRIPT = Path(__file__).with_name("search.mjs")
@@ -51,5 +51,5 @@ def test_every_hit_is_a_place_on_a_page_of_the_edition_and_shows_no_tex(site_fol
         for address, excerpt in hits:
             path, _, name = address.partition("#")
             assert path.startswith(f"{code}/"), question
-            assert parsed(site_folder / path).find(id=name), address
+            assert f'id="{name}"' in (site_folder / path).read_text(encoding="utf-8"), address
             assert not re.search(r"\\[a-zA-Z(\[]|\$\$", excerpt), (question, excerpt)

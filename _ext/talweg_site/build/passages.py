@@ -26,6 +26,7 @@ LISTS = ("claims", "glossary", "notation", "references")  # pages that name many
 SCRIPT = re.compile(r"<script\b.*?</script>", re.DOTALL)
 CODE = re.compile(r"<pre\b.*?</pre>", re.DOTALL)
 SPAN = re.compile(r"</?(?:span|a)\b[^>]*>")
+CHINESE = re.compile("[\u3400-\u9fff]")
 HEARD = 3  # a section that names a term so often, and more often than all others, is where the term is treated
 
 
@@ -44,21 +45,28 @@ class Passage:
     def treats(self) -> bool:
         """Whether terms can be its subject: exercises use them, and some pages only list them."""
         page, _, name = self.address.partition("#")
-        return Path(page).stem not in LISTS and not name.startswith("exercise-") or name.startswith("term-")
+        return Path(page).stem not in LISTS and not name.startswith("exercise-")
 
     def html(self, language: str) -> str:
         """The passage as a page for pagefind; its own heading weighs more than the chapter's title, code hardly."""
         title, others = escape(self.title), escape(" · ".join(dict.fromkeys(self.also)))
-        # pagefind finds words of the metadata too, but does not part Chinese ones: there they are text as well.
-        again = f"<h1>{title}</h1><h1>{others}</h1>" if language.startswith("zh") else ""
+        body = f'<p>{escape(self.text)}</p><p data-pagefind-weight="0.2">{escape(self.code)}</p>'
+        if language.startswith("zh"):  # pagefind does not part the Chinese words of its metadata
+            body = apart(f"{body}<h1>{title}</h1><h1>{others}</h1>")
         return (
             f'<!DOCTYPE html><html lang="{language}"><body data-pagefind-body>'
             f'<p data-pagefind-meta="title" data-pagefind-ignore>{title}</p>'
             f'<p data-pagefind-meta="address" data-pagefind-ignore>{escape(self.address)}</p>'
             f'<p data-pagefind-meta="chapter" data-pagefind-ignore>{escape(self.chapter)}</p>'
-            f'<p data-pagefind-meta="also" data-pagefind-ignore>{others}</p>'
-            f'<p>{escape(self.text)}</p><p data-pagefind-weight="0.2">{escape(self.code)}</p>{again}</body></html>'
+            f'<p data-pagefind-meta="also" data-pagefind-ignore>{others}</p>{body}</body></html>'
         )
+
+
+def apart(text: str) -> str:
+    """Each Chinese sign a word of its own, as question.js asks for it: pagefind would part the words of a page in one way
+    and those of a question in another (Pagefind#1237), and find neither.
+    """
+    return CHINESE.sub(r" \g<0> ", text)
 
 
 def passages(folder: Path, prefix: str, code: str, glossary: tuple[Entry, ...]) -> list[Passage]:
@@ -91,7 +99,7 @@ def _of_page(page: Tag, address: str) -> Iterator[Passage]:
         passage.chapter = chapter
         yield passage
     for term, definition in terms:
-        yield Passage(f"{address}#{term['id']}", chapter, _words(term), _words(definition), "")
+        yield Passage(f"{address}#{term['id']}", chapter, _words(term), f"{_words(term)}: {_words(definition)}", "")
 
 
 def _definitions(page: Tag) -> list[tuple[Tag, Tag]]:
@@ -121,5 +129,8 @@ def _with_other_words(found: list[Passage], code: str, glossary: tuple[Entry, ..
         most = max(counts, default=0)
         for passage, number in zip(able, counts, strict=True):
             if number == most >= HEARD or any(count(code, name, passage.title) for name in names):
+                passage.also += others
+        for passage in found:
+            if passage.address.endswith(f"#term-{entry['id']}"):
                 passage.also += others
     return found
