@@ -10,6 +10,7 @@ from talweg import data, figures
 from talweg.playground import load_slice, surface
 from talweg.playground.slice import OUT, digits_slice
 from talweg.playground.surfaces import SETUP
+from talweg.playground.widget import PRESETS
 
 
 @pytest.fixture(autouse=True)
@@ -20,7 +21,20 @@ def spanish():
 def test_every_choice_has_its_words():
     words = figures.playground().words
     assert set(words["surfaces"]) == set(SETUP["surfaces"]) and set(words["names"]) <= set(SETUP["methods"])
-    assert set(words["sliders"]) == set(SETUP["sliders"])
+    assert set(words["sliders"]) == set(SETUP["sliders"]) and set(words["presets"]) == set(SETUP["presets"])
+
+
+def test_without_arguments_it_opens_with_the_first_preset():
+    opening, first = figures.playground(), PRESETS["same"]
+    assert {key: getattr(opening, key) for key in first} == first
+    assert len({method["lr"] for method in opening.methods}) == 1
+    assert repr(figures.playground("ravine")) == "Playground('ravine', SGD, Momentum, Adam)"
+
+
+def test_choices_keep_their_order_in_a_notebook_with_sorted_keys():
+    choices = figures.playground().choices
+    assert choices["surface"][:2] == ["ravine", "turned"] and choices["methods"][:2] == ["SGD", "Momentum"]
+    assert choices["presets"] == ["same", "tuned", "turned", "saddle"]
 
 
 @pytest.mark.parametrize(
@@ -37,7 +51,7 @@ def test_every_choice_has_its_words():
         (lambda: figures.playground(methods=[{"name": "Adam", "beta1": 1.0}]),
          "methods: beta1 of Adam must be between 0 and 0.999, got 1.0"),
         (lambda: figures.playground(methods=[{"name": "Adam", "lr": float("nan")}]), "methods: lr of Adam must be between"),
-        (lambda: figures.playground(start=(50, 0)), "start must be two numbers between -12 and 12 on 'ravine'"),
+        (lambda: figures.playground("ravine", start=(50, 0)), "start must be two numbers between -12 and 12 on 'ravine'"),
         (lambda: figures.playground("beale", start=(1,)), "start must be two numbers between -4.5 and 4.5 on 'beale'"),
         (lambda: figures.playground(kappa=0.1), "kappa must be a number between 1 and 200, got 0.1"),
         (lambda: figures.playground(steps=2.5), "steps must be a whole number between 10 and 2000, got 2.5"),

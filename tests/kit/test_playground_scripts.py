@@ -10,7 +10,7 @@ from talweg import optimizers
 from talweg.optimizers import sophia
 from talweg.playground import load_slice, surface
 from talweg.playground.surfaces import SETUP
-from talweg.playground.widget import _complete
+from talweg.playground.widget import PRESETS, _complete
 
 F64 = torch.float64
 CALLS = Path(__file__).with_name("playground.mjs")
@@ -185,6 +185,57 @@ def test_verdict_tells_a_fall_from_a_divergence(javascript):
         "kind": "diverges",
         "t": 2,
     }
+
+
+def outcomes(javascript, monkeypatch, preset: dict) -> dict[str, dict]:
+    """What became of each method of a preset: by the library's optimizers, and the same by the rules in the page."""
+    f, facts = surface(preset["surface"], preset["kappa"]), SETUP["surfaces"][preset["surface"]]
+    where, start, steps = ground(preset["surface"], preset["kappa"]), preset["start"], preset["steps"]
+    found = {}
+    for method in preset["methods"]:
+        _, answers = run(method, f, start, steps, monkeypatch)
+        [path] = javascript(CALLS, ("follow", [method["name"], hyperparameters(method), where, start, steps]))
+        python = {"points": answers.tolist(), "losses": f.many(answers).tolist()}
+        here, there = javascript(VERDICT, ("verdict", [path, facts]), ("verdict", [python, facts]))
+        assert here["kind"] == there["kind"] and here.get("t") == there.get("t"), method
+        found[method["name"]] = here
+    return found
+
+
+def test_with_one_rate_for_all_adam_wins_by_far(javascript, monkeypatch):
+    """As in the story that opens the chapter."""
+    told = outcomes(javascript, monkeypatch, PRESETS["same"])
+    assert told["SGD"]["kind"] == "underway" and told["Momentum"]["kind"] == told["Adam"]["kind"] == "reaches"
+    assert 2 * told["Adam"]["t"] < told["Momentum"]["t"]
+
+
+def test_with_its_best_rate_momentum_wins_and_no_other_rate_is_better(javascript, monkeypatch):
+    preset = PRESETS["tuned"]
+    told = outcomes(javascript, monkeypatch, preset)
+    assert told["Momentum"]["t"] < told["Adam"]["t"] < told["SGD"]["t"] < preset["steps"]
+    root = math.sqrt(preset["kappa"])
+    best = {"SGD": {"lr": 2 / (1 + preset["kappa"])}, "Momentum": {"lr": 4 / (1 + root) ** 2, "momentum": ((root - 1) / (root + 1)) ** 2}}
+    for method in preset["methods"]:
+        for key, value in best.get(method["name"], {}).items():
+            assert method[key] == pytest.approx(value, rel=1e-3)
+        for factor in (0.6, 0.8, 0.9, 1.1, 1.25, 1.6):
+            other = preset | {"methods": [method | {"lr": method["lr"] * factor}]}
+            [found] = outcomes(javascript, monkeypatch, other).values()
+            assert found["kind"] != "reaches" or found["t"] >= told[method["name"]]["t"], (method["name"], factor)
+
+
+def test_turned_by_45_degrees_the_methods_of_one_step_per_coordinate_fall_behind(javascript, monkeypatch):
+    turned, straight = PRESETS["turned"], PRESETS["turned"] | {"surface": "ravine", "start": [-10, 4]}
+    told, before = (outcomes(javascript, monkeypatch, preset) for preset in (turned, straight))
+    assert abs(told["SGD"]["t"] - before["SGD"]["t"]) <= 2
+    assert before["Adagrad"]["t"] < before["Adam"]["t"] < told["SGD"]["t"] < told["Adagrad"]["t"]
+    assert told["Adam"]["kind"] == "underway"
+
+
+def test_at_the_saddle_gradient_descent_leaves_last(javascript, monkeypatch):
+    told = outcomes(javascript, monkeypatch, PRESETS["saddle"])
+    assert {found["kind"] for found in told.values()} == {"leaves"}
+    assert max(told, key=lambda name: told[name]["t"]) == "SGD"
 
 
 def usual_state():

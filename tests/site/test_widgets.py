@@ -406,7 +406,9 @@ class TestFigures:
                 shown = panel if slider.get_attribute("name") in ("turn", "tilt") else said
                 assert moves(page, slider, lambda: shown(box)), slider.get_attribute("name")  # noqa: B023
                 heard.append(said(box))
-                assert slider.get_attribute("aria-valuetext") == slider.find_element(By.XPATH, "../output").text
+                number = slider.find_element(By.XPATH, "../input[@type='text']")
+                assert slider.get_attribute("aria-valuetext") == number.get_attribute("value")
+                assert page.run("return arguments[0].labels.length", slider) == 1 and slider.accessible_name
             for handle in box.find_elements(By.CSS_SELECTOR, ".tw-handle"):
                 name = handle.get_attribute("aria-label")
                 handle.send_keys(Keys.ARROW_LEFT)
