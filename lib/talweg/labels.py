@@ -19,6 +19,7 @@ LABELS = {
     "batch_size": N_("Batch size"),
     "below_chance": N_("Share below chance level"),
     "border": N_("Border"),
+    "chance_level": N_("Chance level"),
     "condition_number": N_("Condition number"),
     "density": N_("Density"),
     "depth": N_("Depth"),

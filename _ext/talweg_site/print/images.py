@@ -1,12 +1,24 @@
-"""SVG pictures of the text as PDF, which TeX can include: Chromium, which the photographs need anyway, prints them."""
+"""Figures and other SVG pictures of the text as PDF, which TeX can include: Chromium, which the photographs need anyway, prints them."""
 
 from __future__ import annotations
 
+import atexit
+from contextlib import ExitStack
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 from sphinx.transforms.post_transforms.images import ImageConverter
 
 from talweg_site.print import photographs
+
+
+@cache
+def _browser() -> Any:
+    """One browser for all pictures of an edition, closed at the end of this program."""
+    stack = ExitStack()
+    atexit.register(stack.close)
+    return stack.enter_context(photographs.browser())
 
 
 class PrintSvg(ImageConverter):
@@ -20,6 +32,5 @@ class PrintSvg(ImageConverter):
 
     def convert(self, _from: str, _to: str) -> bool:
         """Write the PDF `_to`."""
-        with photographs.browser() as driver:
-            photographs.picture_to_pdf(driver, Path(_from).resolve(), Path(_to))
+        photographs.picture_to_pdf(_browser(), Path(_from).resolve(), Path(_to))
         return True

@@ -91,6 +91,7 @@ def configure(app: Sphinx, config: Config) -> None:
     config.latex_additional_files = [str(LATEX / "talweg.sty")]
     config.numfig_secnum_depth = 1
     config.pygments_style = "talweg_site.print.style.Print"
+    config.nb_mime_priority_overrides = [("latex", "image/svg+xml", 1)]
 
 
 def write_names(app: Sphinx, exception: Exception | None) -> None:

@@ -20,6 +20,7 @@ from PIL import Image, ImageChops
 WIDTH = 668  # CSS pixels of the window: the column just holds two panels, and its words are large enough in print
 HEIGHT = 1600  # so high that a figure fits: what lies outside the window takes ten times as long to be photographed
 SCALE = 2  # device pixels per CSS pixel
+WIDEST = 6.7  # inches: the page
 PATIENCE = 60  # seconds a figure may take to be drawn and come to rest
 
 # What works only on a screen is left out; a photograph stands on white paper.
@@ -164,14 +165,15 @@ def without_margins(picture: bytes) -> bytes:
 
 
 def picture_to_pdf(driver: Any, picture: Path, target: Path) -> None:
-    """An SVG file as a vector PDF page of the same proportions."""
+    """An SVG file as a vector PDF page of the same proportions, in its own size where that is not too wide."""
     driver.get(picture.as_uri())
     width, height = driver.execute_script(SIZE)
     style = "@page{margin:0}html,body{margin:0}img{display:block;width:100vw}"
     frame = target.with_suffix(".html")
     frame.write_text(f"<style>{style}</style><img src={json.dumps(picture.as_uri())}>", encoding="utf-8")
     driver.get(frame.as_uri())
-    options = {"paperWidth": 6.7, "paperHeight": 6.7 * height / width, "printBackground": True, "pageRanges": "1"}
+    inches = min(WIDEST, width / 72)
+    options = {"paperWidth": inches, "paperHeight": inches * height / width, "printBackground": True, "pageRanges": "1"}
     options |= {"marginTop": 0, "marginBottom": 0, "marginLeft": 0, "marginRight": 0}
     target.write_bytes(base64.b64decode(driver.execute_cdp_cmd("Page.printToPDF", options)["data"]))
     frame.unlink()

@@ -34,6 +34,7 @@ def curves(
     ylabel: str | None = None,
     hlines: Mapping[float, str] | None = None,
     vlines: Mapping[float, str] | None = None,
+    ylim: tuple[float, float] | None = None,
 ) -> None:
     """Draw histories against the step, the epoch, or `x`; names stand at the ends of the curves.
 
@@ -54,6 +55,8 @@ def curves(
         Keys or words that replace those of x and y.
     hlines, vlines : dict, optional
         Values to be marked by a line → keys or words.
+    ylim : (low, high), optional
+        What the y axis shows; by default all values.
 
     Raises
     ------
@@ -85,9 +88,11 @@ def curves(
         axes.set_ylabel(label(ylabel or y))
         if (ylabel or y) in SHARES:
             percent(axes.yaxis)
+        if ylim is not None:
+            axes.set_ylim(ylim)
         mark_levels(axes, hlines, vlines)
-        if None not in groups:
-            name_ends(axes, [(label(key), line) for key, line in zip(groups, lines, strict=True)])
+        named = [(label(key), line) for key, line in zip(groups, lines, strict=True) if key is not None]
+        name_ends(axes, named, hlines)
 
 
 def _draw_group(axes: Axes, color: str, members: list, y: str, x: Any) -> Line2D:

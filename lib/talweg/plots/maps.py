@@ -162,7 +162,9 @@ def _color_scale(values: Tensor, levels: int, log: bool) -> dict[str, Any]:
     finite = values[values.isfinite()]
     if log:
         return {"norm": colors.LogNorm(), "levels": _log_levels(finite, levels)}
-    return {"levels": ticker.MaxNLocator(levels + 1, min_n_ticks=1).tick_values(float(finite.min()), float(finite.max()))}
+    return {
+        "levels": ticker.MaxNLocator(levels + 1, min_n_ticks=1).tick_values(float(finite.min()), float(finite.max()))
+    }
 
 
 def _decades(bar: Colorbar) -> None:

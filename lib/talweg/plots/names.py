@@ -20,15 +20,17 @@ GAP = 1.03  # where names begin, in widths of the axes
 LINE = 1.3  # height of a line of text in font sizes
 
 
-def name_ends(axes: Axes, named: Mapping[str, Line2D] | Sequence[tuple[str, Line2D]]) -> None:
+def name_ends(axes: Axes, named: Sequence[tuple[str, Line2D]], levels: Mapping[float, str] | None = None) -> None:
     """Write each name beside the last point of its line, as near to its height as the other names allow.
 
     Parameters
     ----------
     axes : Axes
         With its scales and limits as they will be drawn.
-    named : dict, or list of pairs
-        Name → line.
+    named : list of pairs
+        Name, line.
+    levels : dict, optional
+        Heights of lines through the whole frame → keys or words.
 
     Examples
     --------
@@ -36,27 +38,30 @@ def name_ends(axes: Axes, named: Mapping[str, Line2D] | Sequence[tuple[str, Line
     >>> from talweg.plots.names import name_ends
     >>> from talweg.plots.style import drawing
     >>> with drawing() as (_, axes):
-    ...     name_ends(axes, {"rising": axes.plot([0, 1])[0]})
+    ...     name_ends(axes, [("rising", axes.plot([0, 1])[0])])
     >>> [text.get_text() for text in axes.texts]
     ['rising']
     >>> pyplot.close()
     """
-    pairs = list(named.items() if isinstance(named, Mapping) else named)
     axes.figure.draw_without_rendering()  # lays the axes out  # pyright: ignore[reportAttributeAccessIssue]
-    ends = [(name, line, _end(axes, line)) for name, line in pairs]
-    ends = sorted(((name, line, end) for name, line, end in ends if end is not None), key=lambda row: row[2][1])
+    right = axes.get_xlim()[1]
+    ends = [(name, line.get_color(), _end(axes, line)) for name, line in named]
+    ends += [(label(name), FRAME, numpy.array([right, height])) for height, name in (levels or {}).items()]
+    ends = sorted((end for end in ends if end[2] is not None), key=lambda row: row[2][1])
     if not ends:
         return
     heights = axes.transAxes.inverted().transform([axes.transData.transform(end) for *_, end in ends])[:, 1]
-    for (name, line, end), height in zip(ends, _apart(heights, _line_height(axes)), strict=True):
+    for (name, color, end), height in zip(ends, _apart(heights, _line_height(axes)), strict=True):
         axes.annotate(
-            name, end, (GAP, height), "data", "axes fraction", va="center", color=line.get_color(), annotation_clip=False,
-            arrowprops={"arrowstyle": "-", "color": line.get_color(), "linewidth": 0.6, "shrinkA": 0, "shrinkB": 2},
+            name, end, (GAP, height), "data", "axes fraction", va="center", color=color, annotation_clip=False,
+            arrowprops={"arrowstyle": "-", "color": color, "linewidth": 0.9, "linestyle": ":", "shrinkA": 1, "shrinkB": 2},
         )  # fmt: skip
 
 
 def mark_levels(axes: Axes, horizontal: Mapping[float, str] | None, vertical: Mapping[float, str] | None) -> None:
-    """Draw the values that a figure is about as thin lines with their names.
+    """Draw the values that a figure is about as dashed lines, with the names of the vertical ones above them.
+
+    Those of the horizontal ones stand where `name_ends` puts them.
 
     Parameters
     ----------
@@ -70,21 +75,20 @@ def mark_levels(axes: Axes, horizontal: Mapping[float, str] | None, vertical: Ma
     >>> from talweg.plots.names import mark_levels
     >>> from talweg.plots.style import drawing
     >>> with drawing() as (_, axes):
-    ...     mark_levels(axes, {1.0: "border"}, None)
+    ...     mark_levels(axes, {1.0: "border"}, {0.0: "start"})
     >>> [text.get_text() for text in axes.texts]
-    ['Border']
+    ['Start']
     >>> pyplot.close()
     """
     look: dict[str, Any] = {"color": FRAME, "linewidth": 1.0, "linestyle": (0, (4, 3)), "zorder": 1}
-    words: dict[str, Any] = {"color": FRAME, "textcoords": "offset points", "fontsize": "small"}
-    for value, name in (horizontal or {}).items():
+    for value in horizontal or {}:
         axes.axhline(value, **look)
-        at = axes.get_yaxis_transform()
-        axes.annotate(label(name), (1, value), (-2, 2), xycoords=at, ha="right", va="bottom", **words)
     for value, name in (vertical or {}).items():
         axes.axvline(value, **look)
-        at = axes.get_xaxis_transform()
-        axes.annotate(label(name), (value, 1), (0, 3), xycoords=at, ha="center", va="bottom", **words)
+        axes.annotate(
+            label(name), (value, 1), (0, 3), xycoords=axes.get_xaxis_transform(), textcoords="offset points",
+            ha="center", va="bottom", color=FRAME, fontsize="small",
+        )  # fmt: skip
 
 
 def _end(axes: Axes, line: Line2D) -> numpy.ndarray | None:

@@ -12,7 +12,7 @@ from torch import Tensor
 from talweg.i18n import gettext, number
 from talweg.labels import SHARES, label
 from talweg.plots.colors import COLORS, colors_of
-from talweg.plots.names import mark_levels, name_ends
+from talweg.plots.names import name_ends
 from talweg.plots.style import FRAME, INK, PAPER, check_log, drawing, percent, scale
 from talweg.uncertainty import t_interval
 
@@ -148,8 +148,9 @@ def differences(
         axes.set_ylim(len(rows) - 0.5, -0.5)
         if limit is not None:
             axes.set_xlim(-unit * limit, unit * limit)
-        axes.set_xlabel(label(xlabel) + (gettext(" (percentage points)") if xlabel in SHARES else ""))
+        axes.set_xlabel(label(xlabel))
         if xlabel in SHARES:
+            axes.set_xlabel(gettext("{name} (percentage points)").format(name=label(xlabel)))
             _name_sides(axes)
 
 
@@ -207,7 +208,12 @@ def spectrum(values: Any, log: str | None = None, *, ylabel: str = "eigenvalue")
             if group.ndim != 1 or not len(group) or not group.isfinite().all():
                 raise ValueError(f"values must be a vector of finite numbers, got shape {tuple(group.shape)}")
             falling = group.sort(descending=True).values
-            ends += [(label(key), axes.plot(torch.arange(1, len(falling) + 1), falling, marker, markersize=4, color=color)[0])]
+            ends += [
+                (
+                    label(key),
+                    axes.plot(torch.arange(1, len(falling) + 1), falling, marker, markersize=4, color=color)[0],
+                )
+            ]
         scale(axes, log)
         if not log or "y" not in log:
             axes.axhline(0, color=FRAME, linewidth=0.8, zorder=0)

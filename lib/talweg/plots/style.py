@@ -28,7 +28,7 @@ __all__ = ["drawing", "format_axis"]
 
 INK, FRAME, GRID, PAPER = "#22292f", "#5a6570", "#d9dcd8", "#ffffff"  # the page's; see _assets/static-figures.css
 WIDTH, HEIGHT = 5.6, 3.6  # inches; on a phone, shrunk to its width, letters are 9 pixels high
-PALETTE = 32  # colours of a PNG: a dozen lines with the shades of their edges
+PALETTE = 64  # colours of a PNG: a dozen lines with the shades of their edges
 
 _FONT = Path(__file__).parents[1] / "fonts" / "TalwegSansSC-Regular.otf"
 
@@ -44,6 +44,7 @@ STYLE: dict[Any, Any] = {
     "mathtext.fallback": "stixsans",
     "text.hinting": "none",
     "axes.prop_cycle": cycler(color=COLORS),
+    "axes.titlesize": "medium",
     "axes.spines.top": False,
     "axes.spines.right": False,
     "text.color": INK,
@@ -59,7 +60,7 @@ STYLE: dict[Any, Any] = {
     "axes.axisbelow": True,
     "lines.linewidth": 1.7,
     "legend.frameon": False,
-    "figure.dpi": 130,
+    "figure.dpi": 120,
     "figure.facecolor": PAPER,
     "savefig.facecolor": PAPER,
     "figure.constrained_layout.use": True,
@@ -144,7 +145,7 @@ class _Canvas(FigureCanvasAgg):
     def print_png(self, filename_or_obj, **_) -> None:
         self.draw()
         image = Image.fromarray(numpy.asarray(self.buffer_rgba())).convert("RGB")
-        palette = image.quantize(PALETTE, method=Image.Quantize.MEDIANCUT, kmeans=2, dither=Image.Dither.NONE)
+        palette = image.quantize(PALETTE, method=Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE)
         dpi = self.figure.dpi
         palette.save(filename_or_obj, format="png", optimize=True, dpi=(dpi, dpi))
 

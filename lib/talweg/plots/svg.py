@@ -46,7 +46,11 @@ def svg_of(figure: Figure, **restore: object) -> str:
 
 
 def _compact(text: str) -> str:
-    text = PREAMBLE.sub("", text).replace("xlink:href=", "href=").replace(' xmlns:xlink="http://www.w3.org/1999/xlink"', "")
+    text = (
+        PREAMBLE.sub("", text)
+        .replace("xlink:href=", "href=")
+        .replace(' xmlns:xlink="http://www.w3.org/1999/xlink"', "")
+    )
     text = GLYPH.sub(lambda match: _rounded(match[0], 0), text)
     text = DATA.sub(lambda match: BETWEEN.sub(r"\1", _rounded(" ".join(match[0].split()), 1)), text)
     text = PLACE.sub(lambda match: _rounded(match[0], 1), text)
