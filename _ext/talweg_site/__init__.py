@@ -16,7 +16,7 @@ __version__ = version("talweg-site")
 # a part that is also a program (`python -m talweg_site.address`) must not be imported before it is run.
 PARTS = (
     "editions", "build.assets", "build.page", "build.toc", "build.theme", "build.repairs", "build.bibliography",
-    "build.glossary", "build.claims", "build.landing", "build.search", "build.site", "print.latex",
+    "build.glossary", "build.cells", "build.claims", "build.landing", "build.search", "build.site", "print.latex",
 )  # fmt: skip
 
 
