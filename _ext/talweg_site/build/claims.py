@@ -145,10 +145,11 @@ class ClaimsDirective(SphinxDirective):
             what += [nodes.Text(" "), nodes.inline("", "", self._link(claim), classes=["claim-cell"])]
         relation = RELATIONS[record["relation"]]
         expected = f"{relation} {number(record['expected'], decimal)} {tolerance(record, decimal)}".rstrip()
+        said = not isinstance(record["ours"], bool)  # a truth value says no more than the sentence
         return [
             what,
-            nodes.paragraph("", number(record["ours"], decimal)),
-            nodes.paragraph("", expected),
+            nodes.paragraph("", number(record["ours"], decimal) if said else "–"),
+            nodes.paragraph("", expected if said else "–"),
             nodes.paragraph("", seeds(record)),
             self._source(record.get("source", "")),
         ]
