@@ -72,8 +72,8 @@ class FoldCode(SphinxPostTransform):
 
     def run(self, **kwargs: Any) -> None:
         """Change the cells in place."""
-        for cell in list(self.document.findall(is_cell)):
-            source = source_of(cast(nodes.Element, cell))
+        for cell in [node for node in self.document.findall(nodes.container) if is_cell(node)]:
+            source = source_of(cell)
             if source is not None and name_of(cell) and EXERCISE not in source.astext():
                 self._fold(cell, source)
 

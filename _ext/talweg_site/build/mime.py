@@ -70,7 +70,7 @@ class ClaimRenderer:
         """The line, None for any other type; nothing without a sentence, of which the ledger warns."""
         if data.mime_type != CLAIM:
             return None
-        record, env = parsed(data.content), renderer.renderer.sphinx_env
+        record, env = parsed(data.content), renderer.renderer.document.settings.env
         code = env.config.talweg_edition_code
         sentence = sentences(data.cell_metadata, env.docname).get(record["id"], "")
         if not code or not sentence:
