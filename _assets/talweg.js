@@ -100,4 +100,5 @@
     window.MathJax?.startup?.promise?.then(markScrollers);
   });
   window.addEventListener("resize", markScrollers);
+  document.addEventListener("toggle", markScrollers, true); // what was folded had no width
 })();

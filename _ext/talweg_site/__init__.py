@@ -16,8 +16,8 @@ __version__ = version("talweg-site")
 # a part that is also a program (`python -m talweg_site.address`) must not be imported before it is run.
 PARTS = (
     "editions", "build.assets", "build.page", "build.toc", "build.theme", "build.repairs", "build.headings",
-    "build.bibliography", "build.glossary", "build.claims", "build.figures", "build.landing", "build.outside",
-    "build.search", "build.site", "print.latex",
+    "build.bibliography", "build.glossary", "build.cells", "build.claims", "build.figures", "build.landing",
+    "build.outside", "build.search", "build.site", "print.latex",
 )  # fmt: skip
 
 

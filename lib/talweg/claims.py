@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 import re
-import sys
 from collections.abc import Sequence
 from typing import Any
+
+from talweg.output import show
 
 __all__ = ["MIME", "claim"]
 
@@ -75,19 +76,17 @@ def claim(
     if not isinstance(a, bool) and abs(a) <= _noise(b, atol, relation):
         a = 0
     statement = f"{_short(a)} {_SYMBOLS[relation]} {_short(b)}{_tolerance(rtol, atol, relation)}"
-    _emit(
-        f"✓ {id}: {statement}",
-        {
-            "id": id,
-            "ours": _rounded(a),
-            "expected": _rounded(b),
-            "relation": relation,
-            "rtol": _rounded(rtol),
-            "atol": _rounded(atol),
-            "source": source,
-            "seeds": seeds if seeds is None or isinstance(seeds, int) else [int(seed) for seed in seeds],
-        },
-    )
+    record = {
+        "id": id,
+        "ours": _rounded(a),
+        "expected": _rounded(b),
+        "relation": relation,
+        "rtol": _rounded(rtol),
+        "atol": _rounded(atol),
+        "source": source,
+        "seeds": seeds if seeds is None or isinstance(seeds, int) else [int(seed) for seed in seeds],
+    }
+    show(f"✓ {id}: {statement}", {MIME: record})
 
 
 def _check(id: str, relation: str, rtol: float, atol: float) -> None:
@@ -159,15 +158,3 @@ def _tolerance(rtol: float, atol: float, relation: str) -> str:
     parts = ([f"{100 * rtol:.5g} %"] if rtol else []) + ([f"{atol:.5g}"] if atol else [])
     sign = {"==": "±", "<=": "+", ">=": "−"}.get(relation, "")
     return f" ({sign}{f' {sign}'.join(parts)})" if parts else ""
-
-
-def _emit(line: str, record: dict[str, Any]) -> None:
-    """The line, and in a notebook the record beside it as one output."""
-    ipython = sys.modules.get("IPython")  # not imported, hence not running, outside notebooks
-    shell = ipython.get_ipython() if ipython else None
-    if shell is None or not hasattr(shell, "kernel"):
-        print(line)
-        return
-    from IPython.display import display
-
-    display({"text/plain": line, MIME: record}, raw=True)

@@ -10,6 +10,7 @@ import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from html import escape
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ from talweg.atomic import whole_file
 from talweg.chapters import chapters, folder
 from talweg.data import Dataset
 from talweg.i18n import gettext as _
+from talweg.output import show
 
 __all__ = ["Recorded", "load", "names", "provenance", "write"]
 
@@ -56,11 +58,31 @@ class Recorded:
 
     def __str__(self) -> str:
         """Where the numbers come from, in the reader's language."""
+        return "\n".join(f"{name}: {value}" for name, value in self._told().items())
+
+    def show(self) -> None:
+        """Say where the numbers come from: in a notebook folded, elsewhere as text.
+
+        Examples
+        --------
+        >>> from talweg.recorded import load
+        >>> from talweg.i18n import use
+        >>> use("es")
+        >>> load("curvature-digits").show()
+        Orden: python -m talweg.experiments curvature --dataset digits --seeds 10 --device cpu
+        ...
+        """
+        head = _("Recorded result {name}: where it comes from").format(name=self.name)
+        told = "".join(f"<dt>{escape(name)}</dt><dd>{escape(value)}</dd>" for name, value in self._told().items())
+        html = f'<details class="provenance"><summary>{escape(head)}</summary><dl>{told}</dl></details>'
+        show(str(self), {"text/html": html})
+
+    def _told(self) -> dict[str, str]:
         p = self.provenance
         versions = ", ".join(f"{name} {version}" for name, version in p["versions"].items())
         hardware = p["hardware"]
         machine = hardware["cpu"] if hardware["device"] == "cpu" else f"{hardware['cpu']}, {hardware['device']}"
-        told = {
+        return {
             _("Command"): p["command"],
             _("Data"): f"{p['dataset']} (SHA-256 {p['data_sha256'][:12]}…)",
             _("Seeds"): ", ".join(map(str, p["seeds"])),
@@ -68,7 +90,6 @@ class Recorded:
             _("Hardware"): _("{machine}, threads: {threads}").format(machine=machine, threads=hardware["threads"]),
             _("Date"): p["date"],
         }
-        return "\n".join(f"{name}: {value}" for name, value in told.items())
 
 
 def names() -> list[str]:

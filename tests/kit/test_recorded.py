@@ -61,3 +61,14 @@ def test_hash_depends_on_values_and_labels_not_on_precision():
     assert digits.to(dtype=torch.float64).sha256() == digits.sha256()
     digits.y_test[0] += 1
     assert digits.sha256() != data.load(device="cpu").sha256()
+
+
+def test_a_notebook_folds_where_a_result_comes_from(monkeypatch, capsys):
+    result = recorded.load("gradient-descent-mnist")
+    result.show()
+    assert capsys.readouterr().out == f"{result}\n"
+    shown = []
+    monkeypatch.setattr("talweg.recorded.show", lambda text, richer: shown.append(richer["text/html"]))
+    result.show()
+    assert shown[0].startswith('<details class="provenance"><summary>') and "gradient-descent-mnist" in shown[0]
+    assert f"<dd>{result.provenance['command']}</dd>" in shown[0]

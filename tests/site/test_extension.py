@@ -18,7 +18,7 @@ from bs4 import BeautifulSoup
 from sphinx.errors import ConfigError, ExtensionError
 
 from talweg_site import editions
-from talweg_site.build import bibliography, claims, glossary, mime, repairs, site
+from talweg_site.build import bibliography, claims, glossary, mime, repairs, site, statement
 from talweg_site.build.api.run import made_from
 from talweg_site.chapter import ChapterError
 
@@ -29,7 +29,8 @@ CLAIM = {"id": "a-1", "ours": 1.0, "expected": 1.0, "relation": "==", "rtol": 0.
 
 def notebook(path: Path, record: object, said: object) -> Path:
     outputs = [{"data": {mime.CLAIM: record}}, {"text": "stream"}]
-    cell = {"id": "made", "cell_type": "code", "metadata": {"talweg": {"claims": said}}, "outputs": outputs}
+    metadata = {"name": "made", "talweg": {"claims": said}}
+    cell = {"id": "made", "cell_type": "code", "metadata": metadata, "outputs": outputs}
     path.write_text(json.dumps({"cells": [cell]}), encoding="utf-8")
     return path
 
@@ -37,7 +38,7 @@ def notebook(path: Path, record: object, said: object) -> Path:
 @pytest.mark.parametrize("stored", [CLAIM, json.dumps(CLAIM)])
 def test_claims_are_read_whether_stored_parsed_or_as_text(tmp_path: Path, stored: object) -> None:
     found = claims.read_claims(notebook(tmp_path / "page.ipynb", stored, {"a-1": "One: two."}), "de")
-    assert found == ([claims.Claim("page", CLAIM, "One: two.")], [])
+    assert found == ([claims.Claim("page", "made", CLAIM, "One: two.")], [])
 
 
 def test_a_claim_without_sentence_and_a_sentence_without_claim_are_named_with_cell_and_language(tmp_path: Path) -> None:
@@ -60,12 +61,33 @@ def test_a_sentence_that_is_no_text_is_refused(tmp_path: Path, said: object) -> 
     [(0.5, ",", "0,5"), (-0.25, ".", "−0.25"), (1.5e-8, ",", "1,5 · 10⁻⁸"), (12, ",", "12"), ([1, 2.5], ",", "1; 2,5")],
 )
 def test_numbers_of_the_ledger_follow_the_language(value: object, decimal: str, shown: str) -> None:
-    assert claims.number(value, decimal) == shown
+    assert statement.number(value, decimal) == shown
 
 
 def test_tolerances_are_shown_in_per_cent_and_absolute() -> None:
-    assert claims.tolerance({"rtol": 0.01, "atol": 0.5}, ",") == "±1\u202f% ±0,5"
-    assert claims.tolerance({"rtol": 0.0, "atol": 0.0}, ",") == ""
+    assert statement.tolerance({"rtol": 0.01, "atol": 0.5}, ",") == "±1\u202f% ±0,5"
+    assert statement.tolerance({"rtol": 0.0, "atol": 0.0}, ",") == ""
+
+
+@pytest.mark.parametrize(
+    ("told", "shown"),
+    [
+        ({"ours": 1.005, "rtol": 0.01}, "1,005 = 1 (±1\u202f%)"),
+        ({"ours": 0.7, "relation": "<"}, "0,7 < 1"),
+        ({"ours": True, "expected": True}, ""),
+        ({"ours": 3.0, "expected": 3.0, "atol": 1e-9}, "3, up to rounding"),
+        ({"ours": 3, "expected": 3}, "3"),
+        ({"ours": 3.0, "expected": 3.0, "rtol": 0.01}, "3 = 3 (±1\u202f%)"),
+        ({"ours": 2.0, "relation": ">="}, "2 ≥ 1"),
+    ],
+)
+def test_a_claim_says_its_numbers_and_no_tautology(told: dict, shown: str) -> None:
+    assert statement.statement({**CLAIM, **told}, ",") == shown
+
+
+def test_numbers_follow_the_sentence_of_a_claim_after_a_colon() -> None:
+    assert statement.lead("Es wächst.", ":") == "Es wächst:" and statement.lead("它变大。", "：") == "它变大："
+    assert statement.lead("So groß wie $e$", ":") == "So groß wie $e$:"
 
 
 def test_glossary_of_the_book_is_complete(root: Path) -> None:
@@ -194,21 +216,30 @@ def test_a_missing_chapter_stops_the_build_at_once(small_book: Path) -> None:
 
 
 @pytest.mark.slow
-def test_ledger_warns_of_claims_without_sentence_and_sentences_without_claim(small_book: Path) -> None:
+def test_build_warns_of_claims_and_sentences_without_each_other_and_of_cells_that_are_not_there(
+    small_book: Path,
+) -> None:
     folder = small_book / "chapters" / "de"
     cell = {"cell_type": "code", "source": "1", "execution_count": 1, "id": "b"}
-    cell["metadata"] = {"talweg": {"claims": {"other": "Ein Satz.", "b-2": "Ein *anderer* Satz mit $x$."}}}
+    cell["metadata"] = {
+        "name": "made",
+        "talweg": {"claims": {"other": "Ein Satz.", "b-2": "Ein *anderer* Satz mit $x$."}},
+    }
     cell["outputs"] = [
         {"output_type": "display_data", "metadata": {}, "data": {mime.CLAIM: claim}}
         for claim in (CLAIM, {**CLAIM, "id": "b-2"})
     ]
-    heading = {"cell_type": "markdown", "metadata": {}, "source": "# Seite", "id": "a"}
+    text = "# Seite\n\n{cell}`made`, {cell}`gradient-descent:nothing`"
+    heading = {"cell_type": "markdown", "metadata": {}, "source": text, "id": "a"}
     content = {"nbformat": 4, "nbformat_minor": 5, "metadata": {}, "cells": [heading, cell]}
     (folder / "gradient-descent.ipynb").write_text(json.dumps(content), encoding="utf-8")
     (folder / "claims.md").write_text("# C\n\n```{talweg-claims}\n```\n", encoding="utf-8")
     result = build(small_book, "chapters/de", "--config", "_config.yml", "--toc", "_toc.yml")
     assert "gradient-descent.ipynb: cell 'b': claim 'a-1' has no sentence in 'de'" in result.stderr
     assert "gradient-descent.ipynb: cell 'b': sentence 'other' in 'de' belongs to no claim" in result.stderr
+    assert (
+        "target not found: gradient-descent:nothing" in result.stderr and "gradient-descent:made" not in result.stderr
+    )
     pages = small_book / "_build" / "html" / "de"
     assert "vnd.talweg.claim" not in (pages / "gradient-descent.html").read_text(encoding="utf-8")
     ledger = BeautifulSoup((pages / "claims.html").read_text(encoding="utf-8"), "html.parser")

@@ -10,33 +10,36 @@ import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from html import escape
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from docutils import nodes
 from sphinx import addnodes
 from sphinx.application import Sphinx
+from sphinx.domains.std import StandardDomain
 from sphinx.locale import _
 from sphinx.util import logging
 from sphinx.util.docutils import SphinxDirective
 
 from talweg_site.build.mime import CLAIM, parsed
+from talweg_site.build.statement import RELATIONS, number, tolerance
 from talweg_site.chapter import ChapterError, sentences
 from talweg_site.check.claims import compare
 from talweg_site.editions import EDITIONS
 
 logger = logging.getLogger(__name__)
 
-RELATIONS = {"==": "=", "<=": "≤", ">=": "≥", "<": "<", ">": ">"}
 KEYS = re.compile(r"[a-z]+\d{4}[a-z]?(,\s*[a-z]+\d{4}[a-z]?)*")
 ARXIV = re.compile(r"arXiv:\s?(\d{4}\.\d{4,5})")
 
 
 @dataclass(frozen=True)
 class Claim:
-    """One record, the page whose notebook emitted it, and its cell's sentence for it ("" where it has none)."""
+    """One record, the page and the cell that made it, and that cell's sentence for it ("" where it has none)."""
 
     page: str
+    cell: str
     record: dict[str, Any]
     sentence: str
 
@@ -48,8 +51,8 @@ def read_claims(notebook: Path, language: str) -> tuple[list[Claim], list[str]]:
     for cell in content["cells"]:
         where = f"{notebook.name}: cell {cell.get('id', '')!r}"
         said = sentences(cell.get("metadata", {}), where)
-        records = list(_records(cell))
-        found += [Claim(notebook.stem, record, said.get(record["id"], "")) for record in records]
+        name, records = cell.get("metadata", {}).get("name", ""), list(_records(cell))
+        found += [Claim(notebook.stem, name, record, said.get(record["id"], "")) for record in records]
         problems += compare([record["id"] for record in records], said, language, where)
     return found, problems
 
@@ -60,33 +63,6 @@ def _records(cell: dict[str, Any]) -> Iterator[dict[str, Any]]:
             yield parsed(output["data"][CLAIM])
 
 
-def number(value: Any, decimal: str) -> str:
-    """A number of a record with the edition's decimal mark; truth values in words."""
-    if isinstance(value, bool):
-        return _("yes") if value else _("no")
-    if isinstance(value, list):
-        return "; ".join(number(item, decimal) for item in value)
-    if not isinstance(value, (int, float)):
-        return str(value)
-    text = f"{value:.5g}"
-    mantissa, _e, exponent = text.partition("e")
-    mantissa = mantissa.replace(".", decimal).replace("-", "−")
-    if not exponent:
-        return mantissa
-    power = str(int(exponent)).translate(str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"))
-    return f"{mantissa} · 10{power}"
-
-
-def tolerance(record: dict[str, Any], decimal: str) -> str:
-    """The allowed deviation in words a reader knows: relative in per cent, absolute as a number."""
-    parts = []
-    if record.get("rtol"):
-        parts.append(f"±{number(100 * record['rtol'], decimal)}\u202f%")
-    if record.get("atol"):
-        parts.append(f"±{number(record['atol'], decimal)}")
-    return " ".join(parts)
-
-
 def seeds(record: dict[str, Any]) -> str:
     """How many seeds stand behind the number; a dash where nothing is drawn at random."""
     value = record.get("seeds")
@@ -94,17 +70,21 @@ def seeds(record: dict[str, Any]) -> str:
 
 
 class ClaimsDirective(SphinxDirective):
-    """The ledger as a table, in the order of the chapters."""
+    """The ledger: a section for each chapter, in their order, above them a box to filter the rows of all."""
 
     def run(self) -> list[nodes.Node]:
-        """The table; nothing while the edition has no notebook."""
+        """The box and the sections; nothing while the edition has no notebook."""
         code = self.config.talweg_edition_code
         if not code:
             raise self.error("talweg-claims works in an edition only")
-        claims = [claim for notebook in self._notebooks() for claim in self._read(notebook, code)]
-        self._refuse_twins(claims)
-        rows = [claim for claim in claims if claim.sentence]
-        return [self._table(rows, EDITIONS[code].decimal)] if rows else []
+        read = [(notebook, self._read(notebook, code)) for notebook in self._notebooks()]
+        self._refuse_twins([claim for _path, claims in read for claim in claims])
+        sections = [
+            self._section(notebook, [claim for claim in claims if claim.sentence], EDITIONS[code].decimal)
+            for notebook, claims in read
+            if any(claim.sentence for claim in claims)
+        ]
+        return [_filter_box(), *sections] if sections else []
 
     def _notebooks(self) -> list[Path]:
         folder = Path(self.env.srcdir)
@@ -133,6 +113,11 @@ class ClaimsDirective(SphinxDirective):
                 )
             seen[name] = claim.page
 
+    def _section(self, notebook: Path, claims: list[Claim], decimal: str) -> nodes.section:
+        section = nodes.section("", nodes.title("", heading(notebook)), ids=[f"claims-{notebook.stem}"])
+        section += self._table(claims, decimal)
+        return section
+
     def _table(self, claims: list[Claim], decimal: str) -> nodes.container:
         heads = (_("What is claimed"), _("Ours"), _("Expected"), _("Seeds"), _("Source"))
         table = nodes.table(classes=["talweg-claims"])
@@ -143,28 +128,44 @@ class ClaimsDirective(SphinxDirective):
         head, body = nodes.thead(), nodes.tbody()
         group += [head, body]
         head += _row([nodes.paragraph("", text) for text in heads])
+        domain = cast(StandardDomain, self.env.get_domain("std"))
         for claim in claims:
-            body += _row(self._cells(claim, decimal))
+            anchor = f"claim-{claim.record['id']}"
+            row = _row(self._cells(claim, decimal))
+            row["ids"].append(anchor)
+            domain.note_object("claim", claim.record["id"], anchor, location=row)
+            body += row
         return nodes.container("", table, classes=["table-scroll"])
 
     def _cells(self, claim: Claim, decimal: str) -> list[nodes.Node]:
         record = claim.record
         inline, messages = self.state.inline_text(claim.sentence, self.lineno)
-        what = nodes.paragraph("", "", *inline, nodes.Text(" "), *messages)
-        link = addnodes.pending_xref(
-            "", nodes.inline("", ""), refdomain="std", reftype="doc", reftarget=f"/{claim.page}", refexplicit=False
-        )
-        link["refdoc"] = self.env.docname
-        what += nodes.inline("", "", link, classes=["claim-chapter"])
+        what = nodes.paragraph("", "", *inline, *messages)
+        if claim.cell:
+            what += [nodes.Text(" "), nodes.inline("", "", self._link(claim), classes=["claim-cell"])]
         relation = RELATIONS[record["relation"]]
         expected = f"{relation} {number(record['expected'], decimal)} {tolerance(record, decimal)}".rstrip()
+        said = not isinstance(record["ours"], bool)  # a truth value says no more than the sentence
         return [
-            nodes.container("", what, ids=[f"claim-{record['id']}"]),
-            nodes.paragraph("", number(record["ours"], decimal)),
-            nodes.paragraph("", expected),
+            what,
+            nodes.paragraph("", number(record["ours"], decimal) if said else "–"),
+            nodes.paragraph("", expected if said else "–"),
             nodes.paragraph("", seeds(record)),
             self._source(record.get("source", "")),
         ]
+
+    def _link(self, claim: Claim) -> addnodes.pending_xref:
+        """To the cell that makes the claim."""
+        return addnodes.pending_xref(
+            "",
+            nodes.literal("", claim.cell, classes=["cell-name"]),
+            refdomain="std",
+            reftype="cell",
+            reftarget=f"{claim.page}:{claim.cell}",
+            refdoc=self.env.docname,
+            refexplicit=True,
+            refwarn=True,
+        )
 
     def _source(self, text: str) -> nodes.paragraph:
         """A source as readers know it: keys of the bibliography as a citation, an arXiv number as a link."""
@@ -181,10 +182,30 @@ class ClaimsDirective(SphinxDirective):
         return paragraph
 
 
+def heading(notebook: Path) -> str:
+    """The title of a notebook: its first heading."""
+    cells = json.loads(notebook.read_text(encoding="utf-8"))["cells"]
+    text = "\n".join("".join(cell["source"]) for cell in cells if cell["cell_type"] == "markdown")
+    match = re.search(r"^# +(.+)$", text, re.MULTILINE)
+    return match[1].strip() if match else notebook.stem
+
+
+def _filter_box() -> nodes.raw:
+    """What `ledger.js` shows and drives; without scripts all rows stay, and no box."""
+    shown = escape(_("%(shown)s of %(all)s claims shown"))
+    return nodes.raw(
+        "",
+        f'<form class="claims-filter" role="search" data-shown="{shown}" hidden><label>{escape(_("Filter"))} '
+        '<input type="search" name="filter" autocomplete="off" spellcheck="false"></label> <output></output></form>',
+        format="html",
+    )
+
+
 def _row(cells: list[nodes.Node]) -> nodes.row:
     return nodes.row("", *[nodes.entry("", cell) for cell in cells])
 
 
 def setup(app: Sphinx) -> None:
-    """Register the directive."""
+    """Register the directive and its rows as targets."""
+    app.add_crossref_type("claim", "claim")
     app.add_directive("talweg-claims", ClaimsDirective)

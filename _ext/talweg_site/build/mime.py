@@ -1,7 +1,7 @@
 """myst-nb renderers for plotly figures and for the records of claims.
 
 A notebook stores a plotly figure as JSON only; the page draws it with the site's own plotly.js, in the colours of
-the page's theme. The record of a claim is data for the ledger and is not shown: its stream line is.
+the page's theme. A claim shows the sentence that its cell has for it, in place of the id that the kernel prints.
 """
 
 from __future__ import annotations
@@ -11,6 +11,12 @@ from html import escape
 from typing import TYPE_CHECKING, Any
 
 from docutils import nodes
+from sphinx import addnodes
+from sphinx.locale import _
+
+from talweg_site.build.statement import lead, statement
+from talweg_site.chapter import sentences
+from talweg_site.editions import EDITIONS
 
 if TYPE_CHECKING:
     from myst_nb.core.render import MimeData, NbElementRenderer
@@ -55,11 +61,34 @@ class PlotlyRenderer:
 
 
 class ClaimRenderer:
-    """Nothing: the ledger reads the record from the notebook."""
+    """A claim as a line: ✓, which leads to its row in the ledger, its sentence, and its numbers."""
 
     mime_priority_overrides = [("*", CLAIM, 1)]
 
     @staticmethod
     def handle_mime(renderer: NbElementRenderer, data: MimeData, inline: bool) -> list[nodes.Element] | None:
-        """No nodes for a claim's record, None for any other type."""
-        return [] if data.mime_type == CLAIM else None
+        """The line, None for any other type; nothing without a sentence, of which the ledger warns."""
+        if data.mime_type != CLAIM:
+            return None
+        record, env = parsed(data.content), renderer.renderer.document.settings.env
+        code = env.config.talweg_edition_code
+        sentence = sentences(data.cell_metadata, env.docname).get(record["id"], "")
+        if not code or not sentence:
+            return []
+        said = statement(record, EDITIONS[code].decimal)
+        line = nodes.paragraph("", "", _seal(record["id"], env.docname), nodes.Text(" "), classes=["claim"])
+        with renderer.renderer.current_node_context(line):
+            text = lead(sentence, "：" if code == "zh" else ":") if said else sentence
+            renderer.renderer.nested_render_text(text, data.line or 0, inline=True)
+        if said:
+            line += [nodes.Text(" "), nodes.inline("", said, classes=["claim-numbers"])]
+        return [line]
+
+
+def _seal(name: str, docname: str) -> addnodes.pending_xref:
+    """✓, a link to the row of the claim `name`; the words are for those who do not see the sign."""
+    words = nodes.inline("", _("in the ledger of claims"), classes=["visually-hidden"])
+    seal = nodes.inline("", "", nodes.Text("✓ "), words, classes=["seal"])
+    return addnodes.pending_xref(
+        "", seal, refdomain="std", reftype="claim", reftarget=name, refdoc=docname, refexplicit=True, refwarn=True
+    )

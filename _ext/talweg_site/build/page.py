@@ -16,6 +16,7 @@ from sphinx.locale import _
 
 from talweg_site.address import read_address
 from talweg_site.build.assets import vendor_prefix
+from talweg_site.build.cells import code_fold
 from talweg_site.editions import EDITIONS, build_of, names
 
 # Messages used by the scripts of the page, as JSON in #talweg-words.
@@ -160,6 +161,9 @@ def extend_context(
         pagefind=f"{content_root}{'../' if build_of(app).in_site else ''}pagefind/",
         needs_plotly=uses_plotly(doctree),
         needs_widgets=uses_widgets(app, pagename),
+        shows_code=doctree is not None and any(doctree.findall(code_fold)),
+        shows_ledger=doctree is not None
+        and any("talweg-claims" in table["classes"] for table in doctree.findall(nodes.table)),
         words=json.dumps({word: _(word) for word in WORDS}, ensure_ascii=False),
         description=app.env.metadata[pagename].get("description", ""),
         og_image=f"{address.site}_static/title.png",

@@ -1,4 +1,4 @@
-"""Repairs to generated HTML: what axe-core asks for, line breaks beside formulas, words that have no catalog."""
+"""Repairs to generated HTML: what axe-core asks for, line breaks beside formulas."""
 
 from __future__ import annotations
 
@@ -6,14 +6,10 @@ import re
 from typing import Any
 
 from sphinx.application import Sphinx
-from sphinx.config import Config
-from sphinx.locale import _
 
 # docutils gives the list of citations the role "list" but its entries another one (aria-required-children).
 CITATION_LIST = re.compile(r'<div role="list" class="citation-list">')
 CITATION = re.compile(r' role="doc-biblioentry"')
-# myst-nb names the summary of a folded cell in English; its own words, which are translated, name it better.
-FOLD = re.compile(r'(?<=<summary) aria-label="Toggle hidden content"')
 
 # A browser may break the line on either side of a formula: "(" must not stay behind, "," must not go ahead.
 BESIDE_FORMULA = re.compile(
@@ -23,7 +19,7 @@ BESIDE_FORMULA = re.compile(
 
 def mend(body: str) -> str:
     """The body of a page with the roles mended and punctuation tied to its formula."""
-    body = FOLD.sub("", CITATION_LIST.sub('<div class="citation-list">', body))
+    body = CITATION_LIST.sub('<div class="citation-list">', body)
     return BESIDE_FORMULA.sub(_tied, CITATION.sub("", body))
 
 
@@ -38,13 +34,6 @@ def mend_page(app: Sphinx, pagename: str, templatename: str, context: dict[str, 
         context["body"] = mend(context["body"])
 
 
-def translate_prompts(app: Sphinx, config: Config) -> None:
-    """Words of myst-nb for folded cells."""
-    config.nb_code_prompt_show = _("Show code")
-    config.nb_code_prompt_hide = _("Hide code")
-
-
 def setup(app: Sphinx) -> None:
-    """Translate early, mend what is about to be written."""
-    app.connect("config-inited", translate_prompts, priority=120)
+    """Mend what is about to be written."""
     app.connect("html-page-context", mend_page, priority=600)

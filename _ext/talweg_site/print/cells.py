@@ -13,6 +13,7 @@ from sphinx import addnodes
 from sphinx.errors import ExtensionError
 from sphinx.transforms.post_transforms import SphinxPostTransform
 
+from talweg_site.build.cells import name_of, source_of
 from talweg_site.build.mime import PLOTLY, alternative_text
 from talweg_site.print import mathml as latex_mathml
 from talweg_site.print import nodes as latex_nodes
@@ -69,10 +70,25 @@ class PrintCells(SphinxPostTransform):
             for child in page.children:  # Sphinx leaves them with the parent they had
                 child.parent = page
         for cell in latex_nodes.elements(self.document, _is_cell):
+            self._print_claims(cell)
             self._hide(cell)
             for bundle in latex_nodes.elements(cell, _is_bundle):
                 self._print(cell, bundle)
             self._clean(cell)
+
+    @staticmethod
+    def _print_claims(cell: nodes.Element) -> None:
+        """The sentences and the cell's name, without its code, which is on the site and in the notebook."""
+        mark = latex_nodes.cell_mark(docname=latex_nodes.docname_of(cell), ids=cell["ids"], name=name_of(cell))
+        claims = latex_nodes.elements(cell, lambda node: "claim" in node["classes"])
+        for claim in claims:
+            claim.replace(claim.children[0], nodes.Text("✓"))
+        source = source_of(cell)
+        if claims and source is not None:
+            cell.remove(source)
+            claims[-1] += mark
+        elif cell["ids"]:
+            cell.insert(0, latex_nodes.cell_mark(docname=mark["docname"], ids=cell["ids"], name=""))
 
     @staticmethod
     def _hide(cell: nodes.Element) -> None:

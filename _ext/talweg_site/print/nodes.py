@@ -19,6 +19,10 @@ class label(nodes.General, nodes.Element):
     """A place that a pointer points to."""
 
 
+class cell_mark(nodes.Inline, nodes.Element):
+    """The place of a cell that references lead to; its `name` is printed, at the right, unless it is empty."""
+
+
 class task(nodes.General, nodes.Element):
     """What the reader of an exercise is asked for."""
 

@@ -96,6 +96,13 @@ class BookTranslator(LaTeXTranslator):
             raise nodes.SkipNode
         super().visit_label(node)
 
+    def visit_cell_mark(self, node: latex_nodes.cell_mark) -> None:
+        labels = [self.idescape(f"{node['docname']}:{anchor}") for anchor in node["ids"]]
+        targets = "".join(rf"\label{{{label}}}" for label in labels)
+        name = self.encode(node["name"])
+        self.body.append(rf"\phantomsection{targets}" + (rf"\talwegcellname{{{name}}}" if name else "\n\n"))
+        raise nodes.SkipNode
+
     def visit_task(self, node: latex_nodes.task) -> None:
         self.body.append("\n\\begin{talwegtask}\n")
 
