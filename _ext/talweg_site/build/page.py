@@ -16,8 +16,25 @@ from sphinx.locale import _
 
 from talweg_site.address import read_address
 from talweg_site.build.assets import vendor_prefix
+from talweg_site.build.widgets import PLACE
 from talweg_site.editions import EDITIONS, build_of, names
 
+# Messages of the scripts that run and frame figures (widgets.js, figure-frame.js, embed.js).
+WORDS_OF_FIGURES = (
+    "This could not be started. The rest of the page works; reloading may help.",
+    "Tools of the figure",
+    "Reset",
+    "As it was at first",
+    "Copy link",
+    "Link copied",
+    "The link is in the address bar",
+    "SVG",
+    "PNG",
+    "Show alone",
+    "The picture could not be made",
+    "The address asks for something that this figure does not have (%s); it shows its default",
+    "This page has no figure “%s”. It has these:",
+)
 # Messages used by the scripts of the page, as JSON in #talweg-words.
 WORDS = (
     "Copy",
@@ -25,6 +42,7 @@ WORDS = (
     "Nothing found",
     "The search could not be loaded",
     "%s results",
+    *WORDS_OF_FIGURES,
 )
 
 
@@ -88,10 +106,9 @@ def uses_plotly(doctree: nodes.document | None) -> bool:
     return doctree is not None and any("plotly-output" in node["classes"] for node in doctree.findall(nodes.raw))
 
 
-def uses_widgets(app: Sphinx, pagename: str) -> bool:
-    """Whether the page's notebook stores widget state."""
-    data = getattr(app.env, "nb_metadata", {}).get(pagename, {})
-    return "ipywidgets_state" in data.get("js_files", {})
+def uses_widgets(doctree: nodes.document | None) -> bool:
+    """Whether a widget has its place on the page (see widgets.py)."""
+    return doctree is not None and any(PLACE in node["classes"] for node in doctree.findall(nodes.raw))
 
 
 def extend_context(
@@ -117,7 +134,7 @@ def extend_context(
         vendor=f"{content_root}_static/{vendor_prefix(app)}",
         pagefind=f"{content_root}{'../' if build_of(app).in_site else ''}pagefind/",
         needs_plotly=uses_plotly(doctree),
-        needs_widgets=uses_widgets(app, pagename),
+        needs_widgets=uses_widgets(doctree),
         words=json.dumps({word: _(word) for word in WORDS}, ensure_ascii=False),
         description=_description(doctree),
         og_image=f"{address.site}_static/title.png",
