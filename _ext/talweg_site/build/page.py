@@ -16,7 +16,7 @@ from sphinx.locale import _
 
 from talweg_site.address import read_address
 from talweg_site.build.assets import vendor_prefix
-from talweg_site.build.widgets import PLACE
+from talweg_site.build.widgets import OUTPUT
 from talweg_site.editions import EDITIONS, build_of, names
 
 # Messages of the scripts that run and frame figures (widgets.js, figure-frame.js, embed.js).
@@ -108,7 +108,7 @@ def uses_plotly(doctree: nodes.document | None) -> bool:
 
 def uses_widgets(doctree: nodes.document | None) -> bool:
     """Whether a widget has its place on the page (see widgets.py)."""
-    return doctree is not None and any(PLACE in node["classes"] for node in doctree.findall(nodes.raw))
+    return doctree is not None and any(OUTPUT in node["classes"] for node in doctree.findall(nodes.raw))
 
 
 def extend_context(

@@ -25,7 +25,8 @@ from talweg_site.build.stills import stills
 from talweg_site.editions import build_of
 
 VIEW = '<script type="application/vnd.jupyter.widget-view+json">'
-PLACE = "talweg-widget"
+PLACE = "talweg-widget"  # in HTML
+OUTPUT = "widget-output"  # of the node
 PRIVATE = ("_", "layout", "tabbable", "tooltip")  # beginnings of the names of what only a kernel's widget needs
 
 
@@ -48,7 +49,7 @@ def place_widgets(app: Sphinx, doctree: nodes.document, docname: str) -> None:
     for view, state, figure, picture in zip(views, states, figures, pictures, strict=True):
         html = _place(app, docname, state, picture, figure, linked)
         alt = _alternative_text(view)
-        view.replace_self(nodes.raw("", html + _described(figure, alt), format="html", classes=[PLACE]))
+        view.replace_self(nodes.raw("", html + _described(figure, alt), format="html", classes=[OUTPUT]))
 
 
 def _stored_models(app: Sphinx, docname: str) -> dict[str, Any]:
@@ -117,7 +118,7 @@ def _place(app: Sphinx, docname: str, state: dict[str, Any], still: str, figure:
     module = folder + _shared_file(app, f"{kind}.js", state["_esm"])
     html = ""
     if state.get("_css"):
-        sheet = folder + _shared_file(app, f"{kind}.css", state["_css"])
+        sheet = folder + _shared_file(app, "style.css", state["_css"])
         html = "" if sheet in linked else f'<link rel="stylesheet" href="{sheet}">'
         linked.add(sheet)
     data = json.dumps(public(state), ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c")
