@@ -6,7 +6,8 @@ export function embed(words) {
   const main = Object.assign(document.createElement("main"), { className: "embedded" });
   const wanted = figures.find(({ id }) => id === label);
   main.append(...(wanted ? [wanted, source(label)] : unknown(label, figures, words)));
-  document.body.replaceChildren(main);
+  const sheets = document.querySelectorAll("body link[rel=stylesheet]"); // each stands at the first figure that needs it
+  document.body.replaceChildren(...sheets, main);
 }
 
 // Where the figure comes from: the page, opened beside the frame.

@@ -18,7 +18,7 @@ function tool(kind, name, words, onclick) {
   const node = document.createElement(onclick ? "button" : "a");
   if (onclick) Object.assign(node, { type: "button", onclick });
   const text = document.createElement("span");
-  text.className = "tool-text";
+  text.className = "tool-word";
   text.textContent = words[name];
   node.dataset.tool = name;
   node.title = words[name];
@@ -74,7 +74,7 @@ export function frame({ place, model, tools, words }) {
   alone.target = "_blank";
   alone.rel = "noopener";
   follow();
-  for (const event of ["pointerdown", "focus", "pointerenter"]) alone.addEventListener(event, follow);
+  model.on("change", follow);
 
   tools.setAttribute("role", "group");
   tools.setAttribute("aria-label", words["Tools of the figure"]);

@@ -4,7 +4,7 @@ import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { pathToFileURL } from "node:url";
 
-const COLUMN = 640, GAP = 28; // pixels: the inside of a figure on a wide page, and between two panels
+const COLUMN = 668, GAP = 28; // pixels: the inside of a figure on a wide page, and between two panels
 const CONTROLS = "button, input, select, textarea";
 
 const { parseHTML } = await import(pathToFileURL(createRequire(`${process.cwd()}/`).resolve("linkedom")));
