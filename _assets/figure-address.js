@@ -15,7 +15,7 @@ export function decode(hash, figure, parameters) {
   for (const part of query.split("&")) {
     const [name, text] = part.split(/=(.*)/s).map(plain);
     const value = Object.hasOwn(parameters, name) ? read(text ?? "", parameters[name]) : undefined;
-    if (value === undefined) return { refused: plain(part).slice(0, 60) };
+    if (value === undefined) return { refused: plain(part) };
     values[name] = value;
   }
   return { values };

@@ -26,7 +26,7 @@ function tool(kind, name, words, onclick) {
   return node;
 }
 
-export function frame({ place, model, tools, words }) {
+export function frame({ place, el, model, tools, words }) {
   const figure = tools.closest("figure"), label = figure.id;
   const parameters = JSON.parse(place.dataset.parameters);
   const state = JSON.parse(place.querySelector("script").textContent);
@@ -38,7 +38,7 @@ export function frame({ place, model, tools, words }) {
   // A figure whose set-up is more than its parameters (the playground) puts its own part of the address into the event.
   const hash = () => {
     const event = new CustomEvent("talweg:address", { detail: { hash: "" } });
-    place.lastElementChild.dispatchEvent(event);
+    el.dispatchEvent(event);
     return event.detail.hash || encode(label, parameters, state, values());
   };
   const address = () => Object.assign(new URL(location.href), { search: "", hash: hash() }).href;
@@ -62,7 +62,7 @@ export function frame({ place, model, tools, words }) {
   const picture = (kind) => async () => {
     try {
       const { save } = await import("./figure-picture.js");
-      await save(kind, place, label);
+      await save(kind, el, label);
       say("");
     } catch (error) {
       console.error(error);
@@ -81,18 +81,14 @@ export function frame({ place, model, tools, words }) {
   tools.replaceChildren(said, tool("reset", "Reset", words, reset), tool("link", "Copy link", words, copy),
     tool("picture", "SVG", words, picture("svg")), tool("picture", "PNG", words, picture("png")), alone);
 
+  const refuse = (what) => say(
+    words["The address asks for something that this figure does not have (%s); it shows its default"].replace("%s", what.slice(0, 60)));
   const read = () => {
     const found = decode(location.hash, label, parameters);
-    if (!found) return;
-    if (found.refused) {
-      say(words["The address asks for something that this figure does not have (%s); it shows its default"].replace("%s", found.refused));
-    } else {
-      model.set(found.values);
-      model.save_changes();
-    }
+    if (found?.refused) refuse(found.refused);
+    else if (found) model.set(found.values);
   };
-  place.lastElementChild.addEventListener("talweg:refused", ({ detail }) => say(
-    words["The address asks for something that this figure does not have (%s); it shows its default"].replace("%s", detail)));
+  el.addEventListener("talweg:refused", ({ detail }) => refuse(detail));
   addEventListener("hashchange", read);
   read();
 }

@@ -10,8 +10,8 @@ const STYLES = {
 };
 const FONT = ["font-family", "font-size", "font-weight", "font-style"];
 
-export async function save(kind, place, label) {
-  const svg = await compose(place);
+export async function save(kind, el, label) {
+  const svg = await compose(el);
   const source = new Blob([new XMLSerializer().serializeToString(svg)], { type: "image/svg+xml" });
   const file = kind === "svg" ? source : await painted(source, svg);
   const link = Object.assign(document.createElement("a"), { href: URL.createObjectURL(file), download: `talweg-${label}.${kind}` });
@@ -30,8 +30,8 @@ async function painted(source, svg) {
   return new Promise((done, failed) => canvas.toBlob((blob) => (blob ? done(blob) : failed(new Error("no PNG"))), "image/png"));
 }
 
-export async function compose(place) {
-  const figure = place.querySelector(".tw-figure") ?? place.lastElementChild;
+export async function compose(el) {
+  const figure = el.firstElementChild;
   const parts = [...figure.querySelectorAll(".tw-panels, .tw-legend")].filter((part) => part.getClientRects().length);
   const boxes = (parts.length ? parts : [figure]).map((part) => [part, part.getBoundingClientRect()]);
   const width = Math.ceil(Math.max(...boxes.map(([, box]) => box.width)) + 2 * MARGIN);

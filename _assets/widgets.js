@@ -8,7 +8,9 @@ const experimental = { invoke: async () => { throw new Error("a static page has 
 
 async function draw(place) {
   const model = new Model(JSON.parse(place.querySelector("script").textContent));
-  const { default: widget } = await import(new URL(place.dataset.module, document.baseURI));
+  const tools = place.closest("figure")?.querySelector(".figure-tools");
+  const [{ default: widget }, framing] = await Promise.all([
+    import(new URL(place.dataset.module, document.baseURI)), tools && import("./figure-frame.js")]);
   const { initialize, render } = typeof widget === "function" ? await widget() : widget;
   const el = document.createElement("div");
   place.append(el);
@@ -23,12 +25,9 @@ async function draw(place) {
   place.querySelector(".talweg-still").remove();
   place.removeAttribute("tabindex");
   if (held) el.querySelector("button:enabled, input:enabled, select:enabled, a[href]")?.focus({ preventScroll: true });
-  const tools = place.closest("figure")?.querySelector(".figure-tools");
   if (!tools) return;
-  const root = el.firstElementChild;
-  root?.setAttribute("aria-describedby", `${tools.closest("figure").id}-alt`);
-  const { frame } = await import("./figure-frame.js");
-  frame({ place, model, tools, words });
+  el.firstElementChild.setAttribute("aria-describedby", `${tools.closest("figure").id}-alt`);
+  framing.frame({ place, el, model, tools, words });
 }
 
 // What goes wrong with one figure is said there, and stays there.
