@@ -81,7 +81,7 @@
 
   function wrapTables() {
     document.querySelectorAll("article.page table").forEach((table) => {
-      if (table.closest(".table-scroll, .cell_output, .jupyter-widgets")) return;
+      if (table.closest(".table-scroll, .cell_output, .talweg-widget")) return;
       const box = document.createElement("div");
       box.className = "table-scroll";
       table.replaceWith(box);

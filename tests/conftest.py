@@ -33,7 +33,7 @@ def _node() -> str:
 
 
 def _numbers(value):
-    if isinstance(value, str) and value.startswith("#"):
+    if isinstance(value, str) and value in ("#NaN", "#Infinity", "#-Infinity"):
         return float(value[1:])
     if isinstance(value, list):
         return [_numbers(item) for item in value]

@@ -175,6 +175,18 @@ def test_the_address_keeps_the_set_up(opened):
     assert [m["name"] for m in browser.execute_script("return model.get('methods')")] == ["SGD", "Momentum"]
 
 
+def test_the_playground_says_its_address_and_what_it_does_not_have(opened):
+    """To the tools below a figure (`_assets/figure-frame.js`)."""
+    browser = opened(figures.playground("beale", ["SGD"]))
+    refused = browser.execute_async_script("""
+        const [done] = arguments, here = document.getElementById("here"), asked = new CustomEvent("talweg:address", { detail: {} });
+        here.dispatchEvent(asked);
+        here.addEventListener("talweg:refused", ({ detail }) => done([asked.detail.hash, detail, model.get("surface")]));
+        location.hash = "#playground=nowhere;20;1,1;50;SGD";
+    """)
+    assert refused == ["#playground=beale;20;1,1.5;500;SGD,0.01", "nowhere;20;1,1;50;SGD", "beale"]
+
+
 def test_in_jupyter_the_address_is_left_alone(opened):
     browser = opened(figures.playground("beale", ["SGD"]), hash="#playground=saddle;20;1,1;50;Lion", published=False)
     press(browser, ".tw-controls > button")

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import json
-import re
 from pathlib import Path
 
 import pytest
 
+from talweg_site.author.widgets import STATE
+from talweg_site.build.widgets import public
+
 from .conftest import parsed
 
-STATE = "application/vnd.jupyter.widget-state+json"
-SCRIPT = re.compile(rf'<script type="{re.escape(STATE)}">(.*?)</script>', re.S)
+VIEW = "application/vnd.jupyter.widget-view+json"
 
 
 def test_widgets_say_on_the_page_what_the_notebook_stores(root: Path, site_folder: Path, edition_page: str) -> None:
@@ -19,11 +20,12 @@ def test_widgets_say_on_the_page_what_the_notebook_stores(root: Path, site_folde
     notebook = root / "chapters" / edition_page.replace(".html", ".ipynb")
     if not notebook.exists():
         pytest.skip("a page without code")
-    stored = (
-        json.loads(notebook.read_text(encoding="utf-8"))["metadata"].get("widgets", {}).get(STATE, {}).get("state", {})
-    )
-    script = SCRIPT.search((site_folder / edition_page).read_text(encoding="utf-8"))
-    shown = json.loads(script[1])["state"] if script else {}
+    content = json.loads(notebook.read_text(encoding="utf-8"))
+    models = content["metadata"]["widgets"][STATE]["state"]
+    outputs = [output.get("data", {}) for cell in content["cells"] for output in cell.get("outputs", [])]
+    stored = [public(models[data[VIEW]["model_id"]]["state"]) for data in outputs if VIEW in data]
+    scripts = parsed(site_folder / edition_page).select(".talweg-widget > script")
+    shown = [json.loads(script.string) for script in scripts]
     assert shown == stored and shown
 
 

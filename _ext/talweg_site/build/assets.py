@@ -1,4 +1,4 @@
-"""Third-party files that the site serves itself: fonts, MathJax, require.js, widgets, plotly.
+"""Third-party files that the site serves itself: fonts, MathJax, plotly.
 
 They come from npm (`package.json`, `package-lock.json`) and from the Python wheels; none is committed.
 `python -m talweg_site.build.assets` installs the npm part, `copy_vendor` copies what the pages need.
@@ -27,14 +27,11 @@ NPM_FILES = {
     "mathjax/es5/input/tex/extensions": "mathjax/input/tex/extensions",
     "mathjax/es5/output/chtml/fonts": "mathjax/output/chtml/fonts",
     "mathjax/es5/a11y/assistive-mml.js": "mathjax/a11y/assistive-mml.js",
-    "requirejs/require.js": "widgets/require.js",
-    "@jupyter-widgets/html-manager/dist": "widgets/html-manager",
 }
 WHEEL_FILES = {
-    ("anywidget", "nbextension/index.js"): "widgets/anywidget.js",
     ("plotly", "package_data/plotly.min.js"): "plotly.min.js",
 }
-UNUSED = re.compile(r"\.(map|eot|svg|ttf|LICENSE\.txt)$|/(embed|libembed-amd)\.js$")
+UNUSED = re.compile(r"\.(map|eot|svg|ttf|LICENSE\.txt)$")
 # Style sheets of the fonts, joined into one; the browser loads only the slices (unicode-range) that a page needs.
 FONT_SHEETS = (
     "source-serif-4/opsz.css",

@@ -17,8 +17,25 @@ from sphinx.locale import _
 from talweg_site.address import read_address
 from talweg_site.build.assets import vendor_prefix
 from talweg_site.build.cells import code_fold
+from talweg_site.build.widgets import OUTPUT
 from talweg_site.editions import EDITIONS, build_of, names
 
+# Messages of the scripts that run and frame figures (widgets.js, figure-frame.js, embed.js).
+WORDS_OF_FIGURES = (
+    "This could not be started. The rest of the page works; reloading may help.",
+    "Tools of the figure",
+    "Reset",
+    "As it was at first",
+    "Copy link",
+    "Link copied",
+    "The link is in the address bar",
+    "SVG",
+    "PNG",
+    "Show alone",
+    "The picture could not be made",
+    "The address asks for something that this figure does not have (%s); it shows its default",
+    "This page has no figure “%s”. It has these:",
+)
 # Messages used by the scripts of the page, as JSON in #talweg-words.
 WORDS = (
     "Copy",
@@ -30,6 +47,7 @@ WORDS = (
     "Cite this section",
     "As text",
     "Close",
+    *WORDS_OF_FIGURES,
 )
 AUTHORS = "The Talweg authors"
 # `{id}`, `{section}` and `{url}` are those of the section on screen: cite.js knows them.
@@ -130,10 +148,9 @@ def uses_plotly(doctree: nodes.document | None) -> bool:
     return doctree is not None and any("plotly-output" in node["classes"] for node in doctree.findall(nodes.raw))
 
 
-def uses_widgets(app: Sphinx, pagename: str) -> bool:
-    """Whether the page's notebook stores widget state."""
-    data = getattr(app.env, "nb_metadata", {}).get(pagename, {})
-    return "ipywidgets_state" in data.get("js_files", {})
+def uses_widgets(doctree: nodes.document | None) -> bool:
+    """Whether a widget has its place on the page (see widgets.py)."""
+    return doctree is not None and any(OUTPUT in node["classes"] for node in doctree.findall(nodes.raw))
 
 
 def extend_context(
@@ -160,7 +177,7 @@ def extend_context(
         vendor=f"{content_root}_static/{vendor_prefix(app)}",
         pagefind=f"{content_root}{'../' if build_of(app).in_site else ''}pagefind/",
         needs_plotly=uses_plotly(doctree),
-        needs_widgets=uses_widgets(app, pagename),
+        needs_widgets=uses_widgets(doctree),
         shows_code=doctree is not None and any(doctree.findall(code_fold)),
         shows_ledger=doctree is not None
         and any("talweg-claims" in table["classes"] for table in doctree.findall(nodes.table)),

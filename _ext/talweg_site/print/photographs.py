@@ -28,7 +28,7 @@ PAPER = """
   html, body, body :has(figure), figure, figure .tw { background: #fff !important; box-shadow: none !important; }
   * { animation: none !important; transition: none !important; caret-color: transparent !important; }
   .topbar { display: none !important; }
-  figure .tw button, figure .tw-controls, figure .modebar, figure .updatemenu-container { display: none !important; }
+  figure .tw button, figure .tw-controls, figure .figure-tools, figure .modebar, figure .updatemenu-container { display: none !important; }
   figure .tw { border: 0 !important; padding: 0 !important; }
 """
 
@@ -42,7 +42,9 @@ ADD_STYLE = """
 BOX = """
   const figure = document.getElementById(arguments[0]);
   if (!figure) return {missing: true};
-  if (figure.querySelector(".jupyter-widgets-error-widget")) return {broken: true};
+  const widget = figure.querySelector(".talweg-widget");
+  if (widget?.dataset.state === "failed") return {broken: true};
+  if (widget && !widget.dataset.state) return null;  // a still picture is there until the figure is
   const drawn = [...figure.querySelectorAll("canvas, svg, .js-plotly-plot")];
   if (!drawn.some((node) => node.getBoundingClientRect().width > 40)) return null;
   const parts = [...figure.children].filter((node) => node.localName !== "figcaption");

@@ -1,6 +1,6 @@
 // The set-up in the address: #playground=ravine;20;-10,4;200;SGD,0.09;Adam,0.3,0.9,0.999 (surface; κ; start; steps; then
 // each method with its sliders' values in their order).
-const mark = "#playground=";
+export const mark = "#playground=";
 const short = (values) => values.map((v) => (typeof v === "number" ? String(Number(v.toPrecision(6))) : v)).join();
 
 export function encode({ surface, kappa, start, steps, methods }) {

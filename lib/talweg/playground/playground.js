@@ -6,7 +6,7 @@ import { path } from "./rules.js";
 import { surface } from "./surfaces.js";
 import { terrain } from "./terrain.js";
 import { verdict } from "./verdict.js";
-import { decode, encode } from "./link.js";
+import { decode, encode, mark } from "./link.js";
 import { card, head, options, swatch, title } from "./cards.js";
 import { handle } from "./handle.js";
 import { player } from "./player.js";
@@ -128,8 +128,9 @@ function render({ model, el }) {
     timer = setTimeout(() => history.replaceState(history.state, "", link), 400);
   };
   const read = () => {
-    const found = first() && decode(location.hash, setup, usual);
+    const asked = first() && location.hash.startsWith(mark), found = asked && decode(location.hash, setup, usual);
     if (found) change(found);
+    else if (asked) el.dispatchEvent(new CustomEvent("talweg:refused", { detail: location.hash.slice(mark.length) }));
     known = encode(now());
   };
 
@@ -185,6 +186,8 @@ function render({ model, el }) {
   panels.firstChild.append(legend);
   const chips = h("div", { class: "tw-presets", role: "group", "aria-label": words.try }, ...presets.map(({ chip }) => chip));
   root.append(h("div", { class: "tw-frame" }, chips, panels, film.node, ...below));
+  // The page's "copy link" asks for the address of this set-up (_assets/figure-frame.js).
+  el.addEventListener("talweg:address", ({ detail }) => (detail.hash = encode(now())));
   // The page puts the widget in place after this call: only then is it known to be the first.
   const later = requestAnimationFrame(read);
   addEventListener("hashchange", read);
