@@ -8,8 +8,12 @@ const forms = {
   number(spec, words, id) {
     const input = h("input", { id, type: "text", inputmode: "text", autocomplete: "off", spellcheck: "false" });
     const label = h("label", { for: id }, ...rich(spec.prompt));
-    const row = h("div", { class: "tw-row" }, input, ...(spec.unit ? [h("span", {}, ...rich(spec.unit))] : []));
-    return { nodes: [label, row], row, read: () => input.value, write: (value) => (input.value = value || ""),
+    const unit = spec.unit ? [h("span", {}, ...rich(spec.unit))] : [];
+    const [[name, n]] = Object.entries(spec.precision);
+    const wanted = h("span", { id: `${id}-wanted`, class: "tw-wanted" }, fill(words.precision[n ? name : "whole"], { n }));
+    input.setAttribute("aria-describedby", wanted.id);
+    const row = h("div", { class: "tw-row" }, input, ...unit, wanted);
+    return { nodes: [label, row], read: () => input.value, write: (value) => (input.value = value || ""),
              judge: (value) => judgeNumber(spec, value) };
   },
 
@@ -84,8 +88,11 @@ function render({ model, el }) {
     const answer = form.read();
     const { state, feedback: [name, values] } = form.judge(answer);
     const text = fill(spec.feedback[name] ?? words[name] ?? "", values ?? {});
-    if (state !== "untried") update({ state, answer, attempts: record.attempts + 1 });
-    const head = state === "untried" ? [] : [h("span", { class: "tw-heard" }, words.states[state]), " "];
+    // What was solved stays solved: later tries are for the curious, and count nothing.
+    const solved = record.state === "right";
+    if (state !== "untried" && !solved) update({ state, answer, attempts: record.attempts + 1 });
+    const heard = solved && state === "wrong" ? words.last : words.states[state];
+    const head = state === "untried" ? [] : [h("span", { class: "tw-heard" }, heard), " "];
     say(h("p", {}, ...head, ...rich(text)));
   };
   const draw = () => {

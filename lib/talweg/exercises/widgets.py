@@ -236,7 +236,18 @@ def _words() -> dict:
         "check": _("Check"),
         "hint": _("Hint {i} of {n}"),
         "attempts": _("Attempts: {n}"),
-        "not_a_number": _("Enter a number, for example {example}.").format(example=_number_examples()),
+        "last": _("Solved before. This try:"),
+        "precision": {
+            "digits": _("to {n} significant digits"),
+            "decimals": _("to {n} decimal places"),
+            "whole": _("a whole number"),
+        },
+        "not_a_number": _("Enter a number or a calculation, for example {example}.").format(example=_number_examples()),
+        "unknown": _("“{name}” has no value here: enter the number alone, or a calculation with numbers."),
+        "by_zero": _("Here something is divided by zero."),
+        "no_value": _("This calculation gives no real number, or one that is too large."),
+        "brackets": _("It is not clear what is divided by what: set brackets."),
+        "too_long": _("That is too long to be read: {n} characters at most."),
         "choose": _("Choose an option first."),
         "close": _("Very close: calculate with more digits."),
         "sign": _("The size is right, the sign is not."),
@@ -248,7 +259,7 @@ def _words() -> dict:
 
 
 def _number_examples() -> str:
-    return "; ".join([localize("0.5"), "1/3", "1e-3"])
+    return "; ".join([localize("0.5"), "1/3", "√2/100", "(2/3)^2", "72 %", "2·10^-3"])
 
 
 def _progress_words() -> dict[str, str]:
