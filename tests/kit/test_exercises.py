@@ -198,7 +198,7 @@ def test_good_data_of_the_same_form_is_accepted(tmp_path):
 
 def test_widgets_are_small_parse_and_have_a_stable_repr():
     found = exercise("gd-by-hand")
-    assert len(found._esm.encode()) <= 10_000
+    assert len(found._esm.encode()) <= 16_000
     assert repr(found) == "Exercise('gd-by-hand')"
     assert repr(progress()) == "Progress()"
     assert found._repr_mimebundle_()[0]["text/plain"] == "Exercise('gd-by-hand')"

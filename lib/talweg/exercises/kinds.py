@@ -249,6 +249,10 @@ class Code(Entry):
             for j, slip in enumerate(case.get("wrong", [])):
                 same_keys(slip, ["value", "feedback"], f"{place}.wrong[{j}]")
 
+    def spec(self, texts: Texts) -> dict[str, Any]:
+        starter = f"def {self.function}({', '.join(self.arguments)}):\n    ...\n"
+        return super().spec(texts) | {"starter": starter}
+
     def feedback_keys(self) -> list[str]:
         slips = [slip["feedback"] for case in self.cases for slip in case.get("wrong", [])]
         return _distinct(slips + [case["feedback"] for case in self.cases])
