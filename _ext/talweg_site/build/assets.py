@@ -93,6 +93,7 @@ def copy_vendor(root: Path, target: Path) -> None:
     wheel = pyodide.numpy_wheel(modules)
     _copy(wheel, target / "pyodide" / wheel.name)
     practice.pack(target / "practice.zip")
+    practice.list_exercises(target / "exercises.json")
     _copy_fonts(modules / "@fontsource-variable", target / "fonts")
     _copy_plotly_locales(modules / "plotly.js-locales", target / "plotly-locales")
 

@@ -25,6 +25,9 @@ WORDS = (
     "Nothing found",
     "The search could not be loaded",
     "%s results",
+    "Solved exercises: %s",
+    "You have not tried this exercise yet.",
+    "Show the solution anyway",
 )
 
 

@@ -6,12 +6,14 @@ The browser's Python (Pyodide) gets one archive with the library's own judge and
 
 from __future__ import annotations
 
+import json
 import zipfile
 from pathlib import Path
 
 import talweg
+from talweg.exercises import loader
 
-__all__ = ["pack"]
+__all__ = ["list_exercises", "pack"]
 
 _HERE = Path(__file__).parent
 _LIBRARY = Path(talweg.__file__).parent
@@ -42,6 +44,15 @@ def pack(target: Path) -> None:
             archive.writestr(_entry(f"{package}/__init__.py"), "")
         for name, path in files.items():
             archive.writestr(_entry(name), path.read_bytes())
+
+
+def list_exercises(target: Path) -> None:
+    """Write the ids of the exercises by chapter: what the table of contents counts."""
+    chapters: dict[str, list[str]] = {}
+    for entry in loader.load().values():
+        chapters.setdefault(entry.chapter, []).append(entry.id)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    target.write_text(json.dumps(chapters), encoding="utf-8")
 
 
 def _entry(name: str) -> zipfile.ZipInfo:
