@@ -6,20 +6,20 @@ import json
 import re
 import subprocess
 import sys
-import textwrap
+import time
 import zipfile
-from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 
-from talweg.exercises import loader
+import talweg
+from talweg.exercises import exercise, loader
 from talweg.exercises.kinds import Code
 from talweg_site.build import practice
 from talweg_site.build.practice import part_of_torch
 
-from .conftest import ROOT
+from .conftest import ROOT, in_turn
 
 CODES = [entry for entry in loader.load().values() if isinstance(entry, Code)]
 
@@ -59,7 +59,9 @@ def test_the_published_solutions_are_right_on_the_page_in_every_language(judged:
 def test_slips_errors_and_unfinished_code_are_told(judged: Any) -> None:
     name, form = "gd-code", "def step_with_momentum(theta, velocity, gradient, lr, momentum):\n    "
     given = {
-        "return theta - lr * velocity, momentum * velocity + gradient": loader.texts("de")[name].feedback["old-velocity"],
+        "return theta - lr * velocity, momentum * velocity + gradient": loader.texts("de")[name].feedback[
+            "old-velocity"
+        ],
         "return theta": "2",
         "return theta.nonsense()": "AttributeError",
         "return torch.fft(theta), velocity": "np",
@@ -69,7 +71,12 @@ def test_slips_errors_and_unfinished_code_are_told(judged: Any) -> None:
     for outcome, said in zip(found, given.values(), strict=True):
         assert outcome["state"] == "wrong" and said in outcome["text"]
     unfinished, broken, nameless, raising = judged(
-        [("de", name, form + "..."), ("de", name, "def f(:"), ("de", name, "x = 1\nprint('hallo')"), ("de", name, "\n\n1/0")]
+        [
+            ("de", name, form + "..."),
+            ("de", name, "def f(:"),
+            ("de", name, "x = 1\nprint('hallo')"),
+            ("de", name, "\n\n1/0"),
+        ]
     )
     assert unfinished == {"state": "untried", "text": "", "printed": ""}
     assert broken["state"] == "wrong" and "SyntaxError" in broken["text"] and "1" in broken["text"]
@@ -100,3 +107,51 @@ def test_the_part_of_torch_computes_what_torch_does(call: str) -> None:
         torch.testing.assert_close(torch.tensor(ours.tolist(), dtype=torch.float64), theirs.double(), equal_nan=True)
     else:
         assert ours == theirs
+
+
+@pytest.mark.browser
+def test_code_is_judged_on_the_page_and_an_endless_loop_is_stopped(wide: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Python comes when code is first run, and not before; nothing is asked of any other host."""
+    [(code, chapter)] = in_turn(["gradient-descent"])[:1]
+    monkeypatch.setenv("TALWEG_BATCH", "1")
+    talweg.use(code)
+    words, feedback = exercise("gd-code").words, loader.texts(code)["gd-code"].feedback
+    wide.open(f"{code}/{chapter}.html")
+    box = '.tw-exercise[data-exercise="gd-code"]'
+    wait_for(wide, f"return document.querySelector('{box} .tw-open')")
+    wide.run("localStorage.clear()")
+    wide.run(f"document.querySelector('{box} .tw-open').click()")
+    wait_for(wide, f"return document.querySelector('{box} textarea')")
+    assert not [url for url in wide.take().requests if "pyodide" in url]
+
+    def run(body: str, until: str = f"return !document.querySelector('{box} .tw-run').hidden") -> tuple[str, str]:
+        written = f"def step_with_momentum(theta, velocity, gradient, lr, momentum):\n    {body}\n"
+        wide.run(f"document.querySelector('{box} textarea').value = arguments[0]", written)
+        wide.run(f"document.querySelector('{box} .tw-run').click()")
+        wait_for(wide, until)
+        shown = f"return document.querySelector('{box}').dataset.state"
+        return wide.run(shown), wide.run(f"return document.querySelector('{box} .tw-feedback').textContent")
+
+    state, said = run("return theta - lr * velocity, momentum * velocity + gradient")
+    assert state == "wrong" and feedback["old-velocity"] in said
+    state, said = run("return theta.nonsense()")
+    assert state == "wrong" and "AttributeError" in said
+    state, said = run("v = momentum * velocity + gradient; print(v); return theta - lr * v, v")
+    assert state == "right" and feedback["right"] in said
+    assert "tensor" in wide.run(f"return document.querySelector('{box} .tw-printed').textContent")
+    status = f"document.querySelector('{box} .tw-status').textContent"
+    run("while True: pass", f"return {status} === {json.dumps(words['practice']['running'])}")
+    wide.run(f"document.querySelector('{box} .tw-stop').click()")
+    wait_for(wide, f"return {status} === {json.dumps(words['practice']['stopped'])}")
+    assert "while True" in wide.run(f"return document.querySelector('{box} textarea').value")
+    log = wide.take()
+    assert not log.errors and not log.foreign(wide.site)
+    wide.run("localStorage.clear()")
+
+
+def wait_for(browser: Any, script: str, seconds: float = 120.0) -> None:
+    """Until the script returns something true."""
+    deadline = time.monotonic() + seconds
+    while not browser.run(script):
+        assert time.monotonic() < deadline, script
+        time.sleep(0.1)
