@@ -198,7 +198,7 @@ def test_good_data_of_the_same_form_is_accepted(tmp_path):
 
 def test_widgets_are_small_parse_and_have_a_stable_repr():
     found = exercise("gd-by-hand")
-    assert len(found._esm.encode()) <= 10_000
+    assert len(found._esm.encode()) <= 16_000
     assert repr(found) == "Exercise('gd-by-hand')"
     assert repr(progress()) == "Progress()"
     assert found._repr_mimebundle_()[0]["text/plain"] == "Exercise('gd-by-hand')"
@@ -252,7 +252,9 @@ def right(theta, velocity, gradient, lr, momentum):
 def test_code_that_is_right_is_right_and_remembered():
     assert exercise("gd-code", right).outcome["state"] == "right"
     assert storage.read()["gd-code"]["attempts"] == 1
-    assert exercise("gd-code", right).record["attempts"] == 2
+    assert exercise("gd-code", right).record["attempts"] == 1, "what is solved counts nothing any more"
+    assert exercise("gd-code", ema).outcome["state"] == "wrong"
+    assert storage.read()["gd-code"]["state"] == "right", "and stays solved"
 
 
 def ema(theta, v, g, lr, mu):
@@ -350,7 +352,14 @@ def test_batch_neither_reads_nor_writes(monkeypatch):
 
 @pytest.mark.parametrize(
     "text",
-    ["{", "[]", '{"exercises": {"a": {}}}', '{"exercises": {"a": {"state": "done", "attempts": 0, "hints": 0}}}'],
+    [
+        "{",
+        "[]",
+        '{"exercises": {"a": {}}}',
+        '{"exercises": {"a": {"state": "done", "attempts": 0, "hints": 0}}}',
+        '{"book": "another", "version": 1, "exercises": {}}',
+        '{"book": "talweg", "version": 2, "exercises": {}}',
+    ],
 )
 def test_unreadable_progress_is_reported_and_left_alone(text):
     storage.path().parent.mkdir()
@@ -377,6 +386,73 @@ def test_reset_forgets_and_keeps_an_unreadable_file_aside():
     found._receive(found, {"type": "reset"}, [])
     assert storage.read() == {}
     assert storage.path().with_suffix(".json.unreadable").read_text(encoding="utf-8") == "{"
+
+
+RECORD = {"state": "right", "attempts": 2, "hints": 1, "answer": "0,5"}
+
+
+def test_a_file_loaded_in_the_list_is_kept_beside_what_is_there():
+    storage.write("gd-by-hand", RECORD)
+    found = progress("curvature")
+    found._receive(found, {"type": "load", "records": {"curv-border": RECORD}}, [])
+    assert storage.read() == found.records == {"gd-by-hand": RECORD, "curv-border": RECORD}
+    before = storage.path().read_bytes()
+    found._receive(found, {"type": "load", "records": {"curv-power": {"state": "done"}}}, [])
+    assert found.notice and storage.path().read_bytes() == before
+
+
+FILE = "exercises/file.js"
+
+
+def test_page_and_kernel_write_the_same_file(javascript):
+    storage.write("gd-by-hand", RECORD)
+    [written] = javascript(FILE, ("written", [{"gd-by-hand": RECORD}]))
+    assert written == storage.path().read_text(encoding="utf-8")
+    assert javascript(FILE, ("readProgress", [written])) == [{"records": {"gd-by-hand": RECORD}}]
+
+
+def test_files_that_are_none_are_refused_whole(javascript):
+    def file(**change):
+        return json.dumps({"book": "talweg", "version": 1, "exercises": {"gd-by-hand": RECORD}} | change)
+
+    refused = {
+        "": "damaged", "{": "damaged", "[]": "damaged", "null": "damaged", "7": "damaged", '"text"': "damaged", "{}": "damaged",
+        file()[:-9]: "damaged", file(exercises=[]): "damaged", file(exercises=None): "damaged", file(version="1"): "damaged",
+        file(version=0): "damaged", file(exercises={"gd-by-hand": RECORD | {"state": "done"}}): "damaged",
+        file(exercises={"gd-by-hand": RECORD | {"attempts": -1}}): "damaged",
+        file(exercises={"gd-by-hand": RECORD | {"hints": 0.5}}): "damaged",
+        file(exercises={"gd-by-hand": RECORD | {"answer": {"a": 1}}}): "damaged",
+        file(exercises={"gd-by-hand": RECORD, "<b>": RECORD}): "damaged", file(exercises={"gd-by-hand": None}): "damaged",
+        file(book="other"): "another_book", file(book=["talweg"]): "another_book", file(version=2): "newer",
+        file(version=99, exercises="unknown form"): "newer",
+    }  # fmt: skip
+    found = javascript(FILE, *(("readProgress", [text]) for text in refused))
+    assert {text: one.get("problem", "taken") for text, one in zip(refused, found, strict=True)} == refused
+    taken = javascript(FILE, ("readProgress", [json.dumps({"version": 1, "exercises": {}})]))
+    assert taken == [{"records": {}}], "the first files had no book's name"
+
+
+def test_what_is_solved_on_either_side_stays_solved(javascript):
+    def made(state, attempts, hints=0, answer=None):
+        return {"state": state, "attempts": attempts, "hints": hints, "answer": answer}
+
+    pairs = [
+        (made("right", 1, 0, "here"), made("wrong", 9, 2, "there"), made("right", 1, 2, "here")),
+        (made("wrong", 9, 2, "here"), made("right", 1, 0, "there"), made("right", 1, 2, "there")),
+        (made("untried", 0), made("wrong", 1, 0, "there"), made("wrong", 1, 0, "there")),
+        (made("wrong", 3, 1, "here"), made("wrong", 2, 0, "there"), made("wrong", 3, 1, "here")),
+        (made("right", 2, 1, "here"), made("right", 2, 0, "there"), made("right", 2, 1, "here")),
+    ]
+    found = javascript(FILE, *(("merged", [mine, theirs]) for mine, theirs, _ in pairs))
+    assert found == [both for *_, both in pairs]
+
+
+@pytest.mark.parametrize("code", EDITIONS)
+def test_titles_of_chapters_are_those_of_the_pages(code):
+    for chapter in dict.fromkeys(entry.chapter for entry in ENTRIES.values()):
+        page = Path(__file__).parents[2] / "chapters" / code / f"{chapter}.md"
+        heading = re.search(r"^# (.*)$", page.read_text(encoding="utf-8"), re.M)[1]
+        assert loader.title(chapter, code) == heading
 
 
 def test_forgotten_record_leaves_the_file():

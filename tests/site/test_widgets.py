@@ -219,11 +219,26 @@ def test_right_number_with_either_decimal_mark(page: Any, chapter: str) -> None:
             assert (shown, said) == ("right", f"{words()['states']['right']} {praise}".strip()), name
 
 
+def test_solved_stays_solved_and_later_tries_are_told_apart(page: Any, chapter: str) -> None:
+    name = next(name for name in of_kind(chapter, "number") if loader.entry(name).wrong)
+    entry, feedback = loader.entry(name), texts(name).feedback
+    [(kind, n)] = entry.precision().items()
+    assert one(page, name, ".tw-wanted").text == words()["precision"][kind if n else "whole"].format(n=n)
+    slip = entry.wrong[0]
+    right, again, later = reply(page, name, *map(written, (entry.answer, entry.answer, slip["value"])))
+    assert right == again
+    assert later == ("right", f"{words()['last']} {plain(feedback[slip['feedback']])}")
+    assert one(page, name, ".tw-count").text == words()["attempts"].format(n=1)
+    page.driver.refresh()
+    until(lambda: page.driver.find_elements(By.CSS_SELECTOR, f'[data-exercise="{name}"] input'))
+    assert one(page, name, "input").get_attribute("value") == written(entry.answer)
+
+
 def test_other_numbers_and_words_are_answered(page: Any, chapter: str) -> None:
     for name in of_kind(chapter, "number"):
         far = written(7 * loader.entry(name).answer + 1000)
         [word, number] = reply(page, name, "abc", far)
-        assert word == ("untried", words()["not_a_number"]), name
+        assert word == ("untried", words()["unknown"].format(name="abc")), name
         assert number == ("wrong", f"{words()['states']['wrong']} {words()['not_yet']}"), name
 
 
@@ -268,9 +283,10 @@ def test_ordering_by_keyboard(page: Any, chapter: str) -> None:
 
 def test_code_says_what_to_write_and_where_to_run_it(page: Any, chapter: str) -> None:
     for name in of_kind(chapter, "code"):
-        made = exercises.exercise(name)
+        said = exercises.exercise(name).words["practice"]
         assert one(page, name, ".tw-prompt").text == plain(texts(name).prompt)
-        assert one(page, name, ".tw-feedback").text == plain(made.outcome["text"]) != ""
+        assert one(page, name, ".tw-feedback").text == said["here"]
+        assert one(page, name, ".tw-open").text == said["open"]
         assert not page.driver.find_elements(By.CSS_SELECTOR, f'[data-exercise="{name}"] .tw-check')
         links = [link.get_attribute("href") for link in page.driver.find_elements(By.CSS_SELECTOR, ".launch a")]
         assert any("colab.research.google.com" in link for link in links)
@@ -291,18 +307,26 @@ def test_hints_come_one_by_one(page: Any, chapter: str) -> None:
         assert state(page, name) == "untried"
 
 
-def test_solution_is_folded_until_asked(page: Any, chapter: str) -> None:
-    for name in loader.known(chapter):
+def test_solution_is_folded_until_asked_twice_or_tried(page: Any, chapter: str) -> None:
+    untried, *_ = [name for name in loader.known(chapter) if name not in of_kind(chapter, "code")]
+    tried = of_kind(chapter, "number")[-1]
+    reply(page, tried, "12345")
+    for name in (untried, tried):
         fold = page.driver.find_element(By.CSS_SELECTOR, f"section#exercise-{name} details.solution")
         inner = fold.find_element(By.CSS_SELECTOR, ":scope > p")
         assert not fold.get_attribute("open") and not inner.is_displayed()
         fold.find_element(By.CSS_SELECTOR, "summary").send_keys(Keys.ENTER)
+        if name == untried:
+            assert not fold.get_attribute("open")
+            ActionChains(page.driver).send_keys(Keys.ENTER).perform()  # the question has the focus
+            assert not page.driver.find_elements(By.CSS_SELECTOR, ".solution-ask")
         assert fold.get_attribute("open") and inner.is_displayed()
         fold.find_element(By.CSS_SELECTOR, "summary").send_keys(Keys.ENTER)
+        assert not fold.get_attribute("open")
 
 
-def test_what_was_done_is_remembered_listed_saved_and_forgotten(wide: Any, code: str, tmp_path: Path) -> None:
-    """Solved in one chapter, reloaded, listed on the page with the progress, downloaded, forgotten there."""
+def test_what_was_done_is_remembered_listed_saved_forgotten_and_loaded(wide: Any, code: str, tmp_path: Path) -> None:
+    """Solved in one chapter, reloaded, listed on the page with the progress, downloaded, forgotten there, loaded again."""
     chapter, page = CHAPTERS[-1], wide
     name, other = of_kind(chapter, "number")[:2]
     show(page, f"{code}/{chapter}.html", len(loader.known(chapter)))
@@ -315,33 +339,62 @@ def test_what_was_done_is_remembered_listed_saved_and_forgotten(wide: Any, code:
     assert state(page, name) == "right" and state(page, other) == "wrong"
     assert one(page, name, "input").get_attribute("value") == answer
     assert words()["attempts"].format(n=2) == one(page, other, ".tw-count").text
+    [tally] = until(lambda: page.driver.find_elements(By.CSS_SELECTOR, ".contents .tally"))
+    assert f"1/{len(loader.known(chapter))}" in tally.get_attribute("textContent")
+    assert f"{chapter}.html" in tally.find_element(By.XPATH, "..").get_attribute("href")
 
     page.open(f"{code}/index.html")
     until(lambda: page.run(START))
     box = until(lambda: page.driver.find_elements(By.CSS_SELECTOR, ".tw-progress"))[0]
     listed = exercises.progress()
+    folds = box.find_elements(By.CSS_SELECTOR, "details")
+    shares = [fold.find_element(By.CSS_SELECTOR, ".tw-share").text for fold in folds]
+    assert shares == [f"{int(one == chapter)}/{len(loader.known(one))}" for one in CHAPTERS]
+    folds[-1].find_element(By.CSS_SELECTOR, "summary").click()
     rows = box.find_elements(By.CSS_SELECTOR, "li")
-    assert [row.find_element(By.CSS_SELECTOR, "a").text for row in rows] == [item["title"] for item in listed.items]
+    titles = [row.find_element(By.CSS_SELECTOR, "a").get_attribute("textContent") for row in rows]
+    assert titles == [item["title"] for item in listed.items]
     states = {item["id"]: row.get_attribute("data-state") for item, row in zip(listed.items, rows, strict=True)}
     assert {key for key, value in states.items() if value != "untried"} == {name, other}
     summary = box.find_element(By.CSS_SELECTOR, ".tw-summary")
     assert summary.text == listed.words["done"].format(k=1, n=len(rows))
 
-    download, forget, yes, _ = box.find_elements(By.CSS_SELECTOR, ".tw-buttons button")
+    download, _, forget, yes, _ = box.find_elements(By.CSS_SELECTOR, ".tw-buttons button")
     page.driver.execute_cdp_cmd("Page.setDownloadBehavior", {"behavior": "allow", "downloadPath": str(tmp_path)})
     download.click()
     [saved] = until(lambda: list(tmp_path.glob("*.json")))
-    kept = json.loads(saved.read_text(encoding="utf-8"))["exercises"]
-    assert kept[name] == {"state": "right", "attempts": 1, "hints": 0, "answer": answer}
-    assert kept[other]["attempts"] == 2
+    kept = json.loads(saved.read_text(encoding="utf-8"))
+    assert kept["exercises"][name] == {"state": "right", "attempts": 1, "hints": 0, "answer": answer}
+    assert kept["exercises"][other]["attempts"] == 2
 
     forget.click()
     assert summary.text == listed.words["done"].format(k=1, n=len(rows)), "asks first"
     yes.click()
     assert summary.text == listed.words["done"].format(k=0, n=len(rows))
+    assert not page.driver.find_elements(By.CSS_SELECTOR, ".contents .tally")
+
+    chooser, heard = (
+        box.find_element(By.CSS_SELECTOR, "input[type=file]"),
+        box.find_element(By.CSS_SELECTOR, ".tw-feedback"),
+    )
+    refused = {
+        "damaged": "{",
+        "another_book": json.dumps(kept | {"book": "x"}),
+        "newer": json.dumps(kept | {"version": 9}),
+    }
+    for problem, text in refused.items():
+        (tmp_path / f"{problem}.txt").write_text(text, encoding="utf-8")
+        chooser.send_keys(str(tmp_path / f"{problem}.txt"))
+        until(lambda problem=problem: heard.text == listed.words[problem])
+        assert summary.text == listed.words["done"].format(k=0, n=len(rows))
+    chooser.send_keys(str(saved))
+    until(lambda: heard.text == listed.words["loaded"].format(n=2))
+    assert summary.text == listed.words["done"].format(k=1, n=len(rows))
+
     box.find_element(By.CSS_SELECTOR, f"li a[href$='#exercise-{name}']").send_keys(Keys.ENTER)
     show(page, f"{code}/{chapter}.html#exercise-{name}", len(loader.known(chapter)))
-    assert state(page, name) == state(page, other) == "untried"
+    assert (state(page, name), state(page, other)) == ("right", "wrong")
+    page.run(FORGET)
     assert not page.take().errors
 
 

@@ -18,6 +18,7 @@ from sphinx.application import Sphinx
 from sphinx.config import Config
 from sphinx.errors import ExtensionError
 
+from talweg_site.build import practice, pyodide
 from talweg_site.editions import EDITIONS, build_of, find_root
 
 WHOLE_SITE = "TALWEG_WHOLE_SITE"  # set for the processes that build the editions of the whole site (site.py)
@@ -84,6 +85,12 @@ def copy_vendor(root: Path, target: Path) -> None:
     for (package, source), name in WHEEL_FILES.items():
         folder = _package_folder(package, f"the Python package {package} is missing: install the extra `site`")
         _copy(folder / source, target / name)
+    for name in pyodide.FILES:
+        _copy(modules / "pyodide" / name, target / "pyodide" / name)
+    wheel = pyodide.numpy_wheel(modules)
+    _copy(wheel, target / "pyodide" / wheel.name)
+    practice.pack(target / "practice.zip")
+    practice.list_exercises(target / "exercises.json")
     _copy_fonts(modules / "@fontsource-variable", target / "fonts")
     _copy_plotly_locales(modules / "plotly.js-locales", target / "plotly-locales")
 

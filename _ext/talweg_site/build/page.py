@@ -48,6 +48,9 @@ WORDS = (
     "As text",
     "Close",
     *WORDS_OF_FIGURES,
+    "Solved exercises: %s",
+    "You have not tried this exercise yet.",
+    "Show the solution anyway",
 )
 AUTHORS = "The Talweg authors"
 # `{id}`, `{section}` and `{url}` are those of the section on screen: cite.js knows them.

@@ -1,29 +1,30 @@
 // Judging an answer: pure functions, tested in node. Each returns { state, feedback: [key, values] }.
-
-const number = /^[+-]?(\d+([.,]\d*)?|[.,]\d+)(e[+-]?\d+)?$/;
-
-// A number as people write it: 0,5 · 0.5 · 1e-3 · 2·10^-3 · 1/3 · −1 · full-width digits. NaN if it is none.
-export function parseNumber(text) {
-  const plain = text.normalize("NFKC").replace(/[\s_]/g, "").replace(/[−–—]/g, "-").replace(/。/g, ".")
-    .replace(/е/gi, "e").toLowerCase()
-    .replace(/[xх×*·⋅]10\^?\(?([+-]?\d+)\)?$/, "e$1").replace(/^([+-]?)10\^\(?([+-]?\d+)\)?$/, (_, sign, n) => `${sign}1e${n}`);
-  const parts = plain.split("/");
-  if (parts.length > 2 || !parts.every((part) => number.test(part))) return NaN;
-  const [top, bottom = 1] = parts.map((part) => Number(part.replace(",", ".")));
-  return bottom === 0 ? NaN : top / bottom;
-}
+import { evaluate } from "./expression.js";
 
 export function near(value, target) {
   return Math.abs(value - target.value) <= Math.max(target.absolute || 0, (target.relative || 0) * Math.abs(target.value));
 }
 
+// Whether `value` is the answer rounded as asked: `digits` significant digits or more, `decimals` of them or more.
+export function rounded(value, answer, { digits, decimals }) {
+  const first = digits ? Math.floor(Math.log10(Math.abs(answer))) - digits + 1 : -decimals;
+  return [0, 1, 2].some((more) => {
+    const unit = 10 ** (first - more);
+    const whole = Math.abs(value / unit - Math.round(value / unit)) < 1e-6;
+    return whole && Math.abs(value - answer) <= (unit / 2) * (1 + 1e-9);
+  });
+}
+
 export function judgeNumber(spec, text) {
-  const value = parseNumber(text);
-  if (Number.isNaN(value)) return { state: "untried", feedback: ["not_a_number"] };
+  const asked = spec.unit && text.trim().endsWith(spec.unit) ? text.trim().slice(0, -spec.unit.length) : text;
+  const { value, problem } = evaluate(asked);
+  if (problem) return { state: "untried", feedback: problem };
   if (near(value, spec.answer)) return { state: "right", feedback: ["right"] };
+  if (spec.precision && rounded(value, spec.answer.value, spec.precision)) return { state: "right", feedback: ["right"] };
   const known = spec.wrong.find((wrong) => near(value, wrong));
   if (known) return { state: "wrong", feedback: [known.feedback] };
-  const close = near(value, { value: spec.answer.value, relative: 0.01 });
+  const target = spec.answer.value;
+  const close = near(value, { value: target, relative: 0.01 }) || rounded(value, target, { digits: 2 });
   const sign = near(-value, spec.answer) && value !== 0;
   return { state: "wrong", feedback: [sign ? "sign" : close ? "close" : "not_yet"] };
 }

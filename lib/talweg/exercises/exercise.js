@@ -3,13 +3,18 @@ import { h, fill, newId } from "../widgets/dom.js";
 import { rich } from "./rich.js";
 import { judgeChoice, judgeNumber, judgeOrdering } from "./answers.js";
 import { announce, fresh, load, save } from "./memory.js";
+import { workbench } from "./workbench.js";
 
 const forms = {
   number(spec, words, id) {
     const input = h("input", { id, type: "text", inputmode: "text", autocomplete: "off", spellcheck: "false" });
     const label = h("label", { for: id }, ...rich(spec.prompt));
-    const row = h("div", { class: "tw-row" }, input, ...(spec.unit ? [h("span", {}, ...rich(spec.unit))] : []));
-    return { nodes: [label, row], row, read: () => input.value, write: (value) => (input.value = value || ""),
+    const unit = spec.unit ? [h("span", {}, ...rich(spec.unit))] : [];
+    const [[name, n]] = Object.entries(spec.precision);
+    const wanted = h("span", { id: `${id}-wanted`, class: "tw-wanted" }, fill(words.precision[n ? name : "whole"], { n }));
+    input.setAttribute("aria-describedby", wanted.id);
+    const row = h("div", { class: "tw-row" }, input, ...unit, wanted);
+    return { nodes: [label, row], read: () => input.value, write: (value) => (input.value = value || ""),
              judge: (value) => judgeNumber(spec, value) };
   },
 
@@ -70,7 +75,9 @@ function render({ model, el }) {
   const say = (...nodes) => feedback.replaceChildren(...nodes);
   // What the kernel found when the cell ran, or where code can be run: it stays true when the record is forgotten.
   const outcome = model.get("outcome");
-  const report = () => say(...(outcome.text ? [h("p", {}, ...rich(outcome.text))] : []));
+  const bench = workbench(model, { record: () => record, keep: (answer) => update({ answer }), finish: (found) => heard(found) });
+  const told = bench ? words.practice.here : outcome.text;
+  const report = () => say(...(told ? [h("p", {}, ...rich(told))] : []));
   const form = forms[spec.kind](spec, words, id, say);
 
   const update = (change) => {
@@ -83,9 +90,15 @@ function render({ model, el }) {
     event.preventDefault();
     const answer = form.read();
     const { state, feedback: [name, values] } = form.judge(answer);
-    const text = fill(spec.feedback[name] ?? words[name] ?? "", values ?? {});
-    if (state !== "untried") update({ state, answer, attempts: record.attempts + 1 });
-    const head = state === "untried" ? [] : [h("span", { class: "tw-heard" }, words.states[state]), " "];
+    heard({ state, answer, text: fill(spec.feedback[name] ?? words[name] ?? "", values ?? {}) });
+  };
+  const heard = ({ state, answer, text }) => {
+    // What was solved stays solved: later tries are for the curious, and count nothing.
+    const solved = record.state === "right";
+    if (state !== "untried" && !solved) update({ state, answer, attempts: record.attempts + 1 });
+    const again = solved && state === "wrong";
+    const before = h("span", { class: again ? "tw-last" : "tw-heard" }, again ? words.last : words.states[state]);
+    const head = state === "untried" ? [] : [before, " "];
     say(h("p", {}, ...head, ...rich(text)));
   };
   const draw = () => {
@@ -100,7 +113,7 @@ function render({ model, el }) {
     hints.replaceChildren(...spec.hints.slice(0, record.hints).map((text) => h("li", {}, ...rich(text))));
   };
 
-  const body = h("form", { onsubmit: submit, novalidate: true }, ...form.nodes);
+  const body = h("form", { onsubmit: submit, novalidate: true }, ...form.nodes, ...(bench ? [bench] : []));
   const buttons = h("div", { class: "tw-buttons" }, ...(form.judge ? [check] : []), hint);
   const notice = h("p", { class: "tw-notice" });
   const warn = () => (notice.textContent = model.get("notice"));

@@ -99,7 +99,23 @@ class Number(Entry):
 
     def spec(self, texts: Texts) -> dict[str, Any]:
         answer = {"value": self.answer} | self._tolerance()
-        return super().spec(texts) | {"answer": answer, "wrong": self.wrong, "unit": texts.unit}
+        own = {"answer": answer, "wrong": self.wrong, "unit": texts.unit, "precision": self.precision()}
+        return super().spec(texts) | own
+
+    def precision(self) -> dict[str, int]:
+        """How many significant `digits` or `decimals` an answer needs; no decimals where a whole number is counted.
+
+        Examples
+        --------
+        >>> from talweg.exercises.kinds import Number
+        >>> Number(id="n", chapter="c", answer=32.805, oracle="m:f", relative=1e-3).precision()
+        {'digits': 3}
+        >>> Number(id="n", chapter="c", answer=132, oracle="m:f", absolute=0.01).precision()
+        {'decimals': 0}
+        """
+        if self.relative:
+            return {"digits": max(2, round(-math.log10(self.relative)))}
+        return {"decimals": 0 if self.answer == round(self.answer) else math.floor(-math.log10(self.absolute))}
 
     def _tolerance(self) -> dict[str, float]:
         return {name: value for name in ("relative", "absolute") if (value := getattr(self, name))}
@@ -232,6 +248,10 @@ class Code(Entry):
                 )
             for j, slip in enumerate(case.get("wrong", [])):
                 same_keys(slip, ["value", "feedback"], f"{place}.wrong[{j}]")
+
+    def spec(self, texts: Texts) -> dict[str, Any]:
+        starter = f"def {self.function}({', '.join(self.arguments)}):\n    ...\n"
+        return super().spec(texts) | {"starter": starter}
 
     def feedback_keys(self) -> list[str]:
         slips = [slip["feedback"] for case in self.cases for slip in case.get("wrong", [])]

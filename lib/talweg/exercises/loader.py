@@ -13,8 +13,8 @@
     cases = [{ args = [[1.0], 0.1], expected = [[0.9]], feedback = "plain",
                wrong = [{ value = [[1.1]], feedback = "sign" }] }]         code: lists are float64 tensors
 
-`book/<chapter>/exercises.<language>.toml`, one table per exercise, plain text with optional MathML (`<math>…</math>`)
-and code between backticks:
+`book/<chapter>/exercises.<language>.toml`: first `chapter`, the chapter's title, then one table per exercise, plain text
+with optional MathML (`<math>…</math>`) and code between backticks:
 
     [gd-by-hand]
     title = "…"                     its name in the list of progress
@@ -38,7 +38,7 @@ from talweg.exercises.kinds import Entry
 from talweg.exercises.schema import ExerciseDataError, Texts, read_texts, same_keys
 from talweg.i18n import EDITIONS
 
-__all__ = ["Entry", "ExerciseDataError", "Texts", "entry", "known", "load", "texts", "texts_of"]
+__all__ = ["Entry", "ExerciseDataError", "Texts", "entry", "known", "load", "texts", "texts_of", "title"]
 
 
 @cache
@@ -101,6 +101,7 @@ def texts_of(chapter: str, code: str, book: Path = BOOK) -> dict[str, Texts]:
     """
     path = folder(chapter, book) / f"exercises.{code}.toml"
     tables = _read(path, book)
+    tables.pop("chapter", None)
     entries = [entry for entry in load(book).values() if entry.chapter == chapter]
     where = str(path.relative_to(book))
     same_keys(tables, [entry.id for entry in entries], where)
@@ -108,6 +109,27 @@ def texts_of(chapter: str, code: str, book: Path = BOOK) -> dict[str, Texts]:
         entry.id: read_texts(tables[entry.id], entry.options, entry.feedback_keys(), f"{where}: {entry.id}")
         for entry in entries
     }
+
+
+def title(chapter: str, code: str, book: Path = BOOK) -> str:
+    """The chapter's title in the edition `code`.
+
+    Raises
+    ------
+    ExerciseDataError
+        The edition's file does not say it.
+
+    Examples
+    --------
+    >>> from talweg.exercises.loader import title
+    >>> title("curvature", "de")
+    'Krümmung'
+    """
+    path = folder(chapter, book) / f"exercises.{code}.toml"
+    found = _read(path, book).get("chapter")
+    if not isinstance(found, str):
+        raise ExerciseDataError(f"{path.relative_to(book)}: chapter: must be the title of the chapter, got {found!r}")
+    return found
 
 
 def known(chapter: str | None = None) -> list[str]:
@@ -155,6 +177,6 @@ def _read(path: Path, book: Path) -> dict[str, dict]:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ExerciseDataError(f"{where}: is not valid TOML: {error}") from error
     for name, table in tables.items():
-        if not isinstance(table, dict):
+        if not isinstance(table, dict) and name != "chapter":
             raise ExerciseDataError(f"{where}: {name}: must be a table, got {table!r}")
     return tables

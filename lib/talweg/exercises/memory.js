@@ -24,7 +24,7 @@ export function fromBrowser(key) {
 export function save(model, key, record) {
   if (model.get("remember") === "browser") {
     try {
-      if (record.attempts || record.hints) localStorage.setItem(prefix + key, JSON.stringify(record));
+      if (record.attempts || record.hints || record.answer) localStorage.setItem(prefix + key, JSON.stringify(record));
       else localStorage.removeItem(prefix + key);
     } catch {
       return;
@@ -33,6 +33,10 @@ export function save(model, key, record) {
     model.set("record", record);
     model.save_changes();
   }
+}
+
+export function forget(key) {
+  try { localStorage.removeItem(prefix + key); } catch { /* nothing is stored */ }
 }
 
 // key "*" without a record: everything was reset.

@@ -128,7 +128,7 @@ class Exercise(_Remembering):
         super().__init__(
             exercise_id=name,
             spec=entry.spec(texts),
-            words=_words(),
+            words=_words() | (_practice_words() if isinstance(entry, Code) else {}),
             remember="browser" if batch() else "kernel",
         )
         self.record = self._recall().get(name, {})
@@ -145,6 +145,8 @@ class Exercise(_Remembering):
             return
         self.outcome = result
         if not batch():
+            if self.record.get("state") == "right":  # what was solved stays solved
+                return
             attempts = self.record.get("attempts", 0) + 1
             fresh = {"hints": 0, "answer": None}
             self.record = {**fresh, **self.record, "state": result["state"], "attempts": attempts}
@@ -191,22 +193,24 @@ class Progress(_Remembering):
             chapters = ", ".join(dict.fromkeys(entry.chapter for entry in loader.load().values()))
             raise ValueError(f"no exercises in chapter {chapter!r}; chapters with exercises: {chapters}")
         super().__init__(
-            items=[{"id": entry.id, "chapter": entry.chapter, "title": _texts(entry).title} for entry in entries],
+            items=[_item(entry) for entry in entries],
             words=_words() | _progress_words(),
             remember="browser" if batch() else "kernel",
         )
         self._chapter = chapter
-        names = {entry.id for entry in entries}
-        self.records = {name: record for name, record in self._recall().items() if name in names}
+        self.records = self._recall()
         self.on_msg(self._receive)
 
     def _receive(self, widget: object, content: dict, buffers: object) -> None:
-        if content.get("type") != "reset" or self.remember == "browser":
+        if self.remember == "browser":
             return
         try:
-            storage.reset()
-            self.records, self.notice = {}, ""
-        except OSError as error:
+            if content.get("type") == "reset":
+                storage.reset()
+                self.records, self.notice = {}, ""
+            if content.get("type") == "load":
+                self.records = storage.update(content["records"])
+        except (OSError, ValueError) as error:
             self.notice = _("Progress could not be saved. {error}").format(error=error)
 
     def __repr__(self) -> str:
@@ -220,6 +224,16 @@ def _texts(entry: Entry) -> Texts:
         editions = ", ".join(f'talweg.use("{code}")' for code in EDITIONS)
         raise RuntimeError(f"exercises speak the language of the edition; choose one first: {editions}")
     return loader.texts_of(entry.chapter, code)[entry.id]
+
+
+def _item(entry: Entry) -> dict[str, str]:
+    """What the list of progress shows of an exercise before it is tried."""
+    return {
+        "id": entry.id,
+        "chapter": entry.chapter,
+        "chapter_title": loader.title(entry.chapter, language() or ""),
+        "title": _texts(entry).title,
+    }
 
 
 def _needs_kernel() -> str:
@@ -236,7 +250,18 @@ def _words() -> dict:
         "check": _("Check"),
         "hint": _("Hint {i} of {n}"),
         "attempts": _("Attempts: {n}"),
-        "not_a_number": _("Enter a number, for example {example}.").format(example=_number_examples()),
+        "last": _("Solved before. This try:"),
+        "precision": {
+            "digits": _("to {n} significant digits"),
+            "decimals": _("to {n} decimal places"),
+            "whole": _("a whole number"),
+        },
+        "not_a_number": _("Enter a number or a calculation, for example {example}.").format(example=_number_examples()),
+        "unknown": _("“{name}” has no value here: enter the number alone, or a calculation with numbers."),
+        "by_zero": _("Here something is divided by zero."),
+        "no_value": _("This calculation gives no real number, or one that is too large."),
+        "brackets": _("It is not clear what is divided by what: set brackets."),
+        "too_long": _("That is too long to be read: {n} characters at most."),
         "choose": _("Choose an option first."),
         "close": _("Very close: calculate with more digits."),
         "sign": _("The size is right, the sign is not."),
@@ -247,15 +272,43 @@ def _words() -> dict:
     }
 
 
+def _practice_words() -> dict:
+    return {
+        "practice": {
+            "here": _(
+                "Solve it here, with NumPy and a small part of PyTorch, or with all of PyTorch in Colab, in Binder or on "
+                "your computer (buttons at the top)."
+            ),
+            "open": _("Solve it on this page"),
+            "editor": _("Your code"),
+            "run": _("Run and check"),
+            "stop": _("Stop"),
+            "loading": _("Python is being loaded, once: about 9 MB …"),
+            "running": _("Your code is running …"),
+            "nothing": _("The function returns nothing yet."),
+            "printed": _("Printed:"),
+            "stopped": _("Stopped. Your code is still here."),
+            "timeout": _("Stopped after {n} seconds: does a loop never end? Your code is still here."),
+            "failed": _("Python could not be loaded. Try again, or use Colab, Binder or your computer."),
+        }
+    }
+
+
 def _number_examples() -> str:
-    return "; ".join([localize("0.5"), "1/3", "1e-3"])
+    return "; ".join([localize("0.5"), "1/3", "√2/100", "(2/3)^2", "72 %", "2·10^-3"])
 
 
 def _progress_words() -> dict[str, str]:
     return {
         "title": _("Your progress"),
         "done": _("Solved: {k} of {n}"),
+        "hints": _("Hints: {n}"),
         "download": _("Download as JSON"),
+        "load": _("Load …"),
+        "loaded": _("Taken over from the file: {n} exercises."),
+        "damaged": _("This file holds no progress that can be read. Nothing was changed."),
+        "another_book": _("This file belongs to another book. Nothing was changed."),
+        "newer": _("This file was written by a newer version of the book. Nothing was changed."),
         "reset": _("Forget everything"),
         "reset_yes": _("Yes, forget everything"),
         "cancel": _("Cancel"),
