@@ -59,7 +59,7 @@ def main() -> int:
         print("error: JupyterLab is not installed: make lab, or pip install -e '.[lab]'", file=sys.stderr)
         return 1
     for copy in copy_notebooks(root):
-        print(f"{copy.relative_to(root)}: the chapter has changed, and so have you: your copy stays; rename it to get the new one")
+        print(f"{copy.relative_to(root)}: stays as you left it; rename it to get the chapter as it is now")
     sys.stdout.flush()
     os.execv(sys.executable, [sys.executable, "-m", "jupyterlab", f"--ServerApp.root_dir={root / FOLDER}"])
 

@@ -36,15 +36,18 @@ def publish(md: Path, edition: Edition, taken: Mapping[str, Picture] | None = No
 
     taken: new pictures of driven figures, by cell; the others keep those that the notebook has.
     """
-    source = md.relative_to(edition.root)
-    pictures = _pictures_of(published_path(md, edition.root), source)
+    path, source = published_path(md, edition.root), md.relative_to(edition.root)
+    before = _read(path) if path.exists() else None
+    pictures = {**stored_pictures(before), **(taken or {})} if before else dict(taken or {})
     executed = _read(md.with_suffix(".ipynb"))
     try:
-        cells = _cells(executed, {**pictures, **(taken or {})}, Notebook(edition, md.stem))
+        cells = _cells(executed, pictures, Notebook(edition, md.stem))
     except ChapterError as error:
         raise ChapterError(f"{source}: {error}") from error
     metadata = {key: executed.metadata[key] for key in ("kernelspec", "language_info") if key in executed.metadata}
     notebook = nbformat.from_dict({"cells": cells, "metadata": metadata, "nbformat": 4, "nbformat_minor": 5})
+    if before:
+        _refuse_hand_edit(before, notebook, path.relative_to(edition.root), source)
     notebook.metadata["talweg"] = {"sources": digest(sources(notebook))}
     nbformat.validate(notebook)
     return nbformat.v4.writes(notebook) + "\n"
@@ -55,18 +58,14 @@ def _read(path: Path) -> nbformat.NotebookNode:
     return nbformat.v4.reads(path.read_text(encoding="utf-8"))
 
 
-def _pictures_of(path: Path, md: Path) -> dict[str, Picture]:
-    """What the notebook holds that cannot be made from the chapter. Raises ChapterError if someone wrote in it."""
-    if not path.exists():
-        return {}
-    before = _read(path)
-    if before.metadata.get("talweg", {}).get("sources") != digest(sources(before)):
-        where = f"{FOLDER}/{path.parent.name}/{path.name}"
+def _refuse_hand_edit(before: nbformat.NotebookNode, new: nbformat.NotebookNode, path: Path, source: Path) -> None:
+    """Raise ChapterError if the cells are neither those that the tool wrote nor those that it would write now."""
+    now = sources(before)
+    if before.metadata.get("talweg", {}).get("sources") != digest(now) and now != sources(new):
         raise ChapterError(
-            f"{where}: edited by hand. It is made from {md}: carry the edit over to that, or keep your copy in another "
+            f"{path}: edited by hand. It is made from {source}: carry the edit over to that, or keep your copy in another "
             "folder; then delete this file and run `make notebooks` again"
         )
-    return stored_pictures(before)
 
 
 def _cells(

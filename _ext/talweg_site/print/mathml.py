@@ -20,7 +20,10 @@ _ACCENTS = {"¯": "bar", "‾": "bar", "^": "hat", "ˆ": "hat", "~": "tilde", "�
 def to_nodes(text: str) -> list[nodes.Node]:
     """Text with `<math>` and code between backticks in it, as docutils' nodes."""
     parts = [part for part in MATH.split(text) if part]
-    return [node for part in parts for node in ([nodes.math("", to_tex(part))] if part.startswith("<math") else _code(part))]
+    found: list[nodes.Node] = []
+    for part in parts:
+        found += [nodes.math("", to_tex(part))] if part.startswith("<math") else _code(part)
+    return found
 
 
 def _code(text: str) -> list[nodes.Node]:
