@@ -26,14 +26,16 @@ unexport PYTHONDONTWRITEBYTECODE
 SECONDS_FILE = _build/seconds.txt
 timed = @mkdir -p _build; begin=$$(date +%s); $(2) && printf '%5d s  %s\n' $$(($$(date +%s) - begin)) '$(1)' >>$(SECONDS_FILE)
 
-.PHONY: help site html serve pdf notebooks prose nbcheck copy-code bench check test test-chapter test-rest seconds lock catalogs clean
+.PHONY: help site html serve lab pdf notebooks pictures prose nbcheck copy-code bench check test test-chapter test-rest seconds lock catalogs clean
 
 help:
 	@echo "make site        install into .venv, check the notebooks, build the site"
 	@echo "make html        build the site without that check: half a minute after a small edit"
 	@echo "make serve       build, then serve on http://localhost:$(PORT)/"
+	@echo "make lab         open the notebooks in JupyterLab (installs it into .venv); what you write stays in lab/"
 	@echo "make pdf         check the notebooks, build the site and four PDFs (needs TeX and Chromium, see README.md)"
 	@echo "make notebooks   bring each .ipynb into step with its .md; run those whose code changed"
+	@echo "make pictures    pictures of the driven figures for the notebooks (needs Chromium)"
 	@echo "make copy-code FROM=es   copy the code cells of one edition to the others"
 	@echo "make check       lint, parity, style, fast tests: a minute or two"
 	@echo "make test        all that CI runs; at the end the seconds of each part"
@@ -66,11 +68,19 @@ html: .venv/.installed prose
 serve: html
 	$(PY) -m http.server $(PORT) --bind 127.0.0.1 --directory _build/html
 
+# JupyterLab is in no lock: only who wants it installs it, beside the versions that the lock gives
+lab: .venv/.installed
+	$(PY) -m pip install --quiet --constraint requirements.lock --editable '.[lab]'
+	$(PY) -m talweg_site.author.lab
+
 pdf: site
 	$(call timed,PDFs,$(PY) -m talweg_site.print.pdf)
 
 notebooks: .venv/.installed
 	@$(PY) -m talweg_site.author.notebooks
+
+pictures: html
+	@$(PY) -m talweg_site.author.pictures
 
 # a typo mended in an .md reaches the site without running anything; changed code is an error here
 prose: .venv/.installed

@@ -31,6 +31,11 @@ def names(code: str) -> dict[str, Any]:
     return table[code]
 
 
+def pdf_name(code: str) -> str:
+    """File name of an edition's PDF, which lies beside its pages on the site."""
+    return f"talweg-{code}.pdf"
+
+
 @dataclass(frozen=True)
 class Build:
     """What one run of Sphinx builds: the top level, or an edition, alone or as a part of the whole site."""
@@ -118,7 +123,7 @@ def configure(app: Sphinx, config: Config) -> None:
     config.templates_path = [str(root / "_templates")]
     config.html_static_path = [str(root / "_assets")]
     config.html_favicon = os.path.relpath(root / "_assets" / "favicon.svg", folder)
-    config.html_copy_source = edition is not None
+    config.html_copy_source = False  # readers get notebooks without MyST markup: `finish_edition` in build/site.py
     if edition is None:
         config.external_toc_path = str(Path(__file__).with_name("build") / "landing_toc.yml")
         config.include_patterns = ["index.md"]

@@ -15,6 +15,10 @@ kernelspec: {display_name: Python 3, language: python, name: python3}
 ---
 
 """
+CONFIG = """\
+repository: {url: "https://github.com/owner/repo"}
+html: {baseurl: "https://example.org/book/"}
+"""
 PAGE = (
     FRONT
     + """\
@@ -63,6 +67,9 @@ def root() -> Path:
 @pytest.fixture
 def make_book(tmp_path: Path) -> Callable[..., Path]:
     """Write chapters/<lang>/page.md for each language and return the folder that holds `chapters`."""
+    (tmp_path / "_config.yml").write_text(CONFIG)
+    (tmp_path / "_toc.yml").write_text("parts: [{numbered: 2, chapters: [{file: page}]}]\n")
+    (tmp_path / "locale").symlink_to(Path(__file__).parents[2] / "locale")
 
     def make(languages: tuple[str, ...] = ("es", "de", "zh", "ru"), page: str = PAGE, name: str = "page") -> Path:
         for language in languages:

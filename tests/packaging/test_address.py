@@ -49,7 +49,7 @@ def test_every_place_names_the_repository_of_the_configuration():
             if path.as_posix() not in OWN:
                 found.setdefault(name, set()).add(path.as_posix())
     assert set(found) == {repository}, {name: sorted(paths)[:3] for name, paths in found.items() if name != repository}
-    chapters = {path.as_posix() for path in tracked() if path.match("chapters/*/*.ipynb")}
+    chapters = {path.as_posix() for path in tracked() if path.match("*/*/*.ipynb")}
     assert chapters <= found[repository], "a chapter's set-up cell installs the library from nowhere"
     assert {"README.md", "chapters/es/index.md", "lib/talweg/locale/de/LC_MESSAGES/talweg.po"} <= found[repository]
 

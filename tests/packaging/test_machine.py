@@ -13,7 +13,7 @@ import pytest
 import yaml
 
 ROOT = Path(__file__).parents[2]
-TARGETS = "site html serve pdf notebooks copy-code bench check test lock catalogs clean".split()
+TARGETS = "site html serve lab pdf notebooks pictures copy-code bench check test lock catalogs clean".split()
 LIST = "apt-packages.txt"
 PACKAGE = re.compile(r"(?<![\w/.-])(?:texlive-|fonts-freefont|chromium-driver|poppler-utils)")
 

@@ -21,7 +21,7 @@ from packaging.version import Version
 
 ROOT = Path(__file__).parents[2]
 CONDA_TO_PYPI = {"pytorch-cpu": "torch", "matplotlib-base": "matplotlib"}
-CONDA_ONLY = {"python", "pip", "jupyterlab", "jupyterlab-myst"}  # what Binder needs and the lock has not
+CONDA_ONLY = {"python", "pip", "jupyterlab"}  # what Binder needs and the lock has not
 DATA = ("editions.toml", "locale/zh/LC_MESSAGES/talweg.mo", "locale/ru/LC_MESSAGES/talweg.po")
 
 
@@ -39,8 +39,12 @@ def project() -> dict:
     return tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 
 
+def dependencies(path: str) -> list[str | dict[str, list[str]]]:
+    return yaml.safe_load((ROOT / path).read_text())["dependencies"]
+
+
 def conda() -> dict[str, SpecifierSet]:
-    listed = yaml.safe_load((ROOT / "environment.yml").read_text())["dependencies"]
+    listed = [line for line in dependencies("environment.yml") if isinstance(line, str)]
     return {line.split()[0]: SpecifierSet("".join(line.split()[1:])) for line in listed}
 
 
@@ -76,8 +80,13 @@ def test_environment_has_all_the_library_needs_with_its_lower_bounds():
         assert Version(given) == Version(wanted), requirement
 
 
-def test_binder_has_the_same_environment():
-    assert (ROOT / ".binder/environment.yml").read_bytes() == (ROOT / "environment.yml").read_bytes()
+def test_environment_installs_the_library_itself():
+    assert dependencies("environment.yml")[-1] == {"pip": ["-e ."]}
+
+
+def test_binder_has_the_same_environment_and_installs_the_library_at_the_end():
+    assert dependencies(".binder/environment.yml") == dependencies("environment.yml")[:-1]
+    assert "pip install --no-deps" in (ROOT / ".binder/postBuild").read_text()
     assert os.access(ROOT / ".binder/postBuild", os.X_OK)
 
 

@@ -16,7 +16,7 @@ from talweg_site.print import mathml as latex_mathml
 from talweg_site.print import pdf, photographs
 from talweg_site.print import run as latex_run
 from talweg_site.print import structure as latex_structure
-from talweg_site.print.writer import braced
+from talweg_site.print.writer import LONGEST_TABLE, braced, lines_of
 
 
 def test_mathml_becomes_tex():
@@ -31,6 +31,20 @@ def test_mathml_keeps_the_text_around_it():
     parts = latex_mathml.to_nodes("vor <math><mi>x</mi></math> nach")
     assert [type(part) for part in parts] == [nodes.Text, nodes.math, nodes.Text]
     assert [part.astext() for part in parts] == ["vor ", "x", " nach"]
+
+
+def test_backticks_mark_code():
+    parts = latex_mathml.to_nodes("Write `f(x)`, please.")
+    assert [type(part) for part in parts] == [nodes.Text, nodes.literal, nodes.Text]
+    assert [part.astext() for part in parts] == ["Write ", "f(x)", ", please."]
+
+
+def test_a_table_taller_than_a_page_breaks():
+    def rows(words: int) -> list[list[nodes.Element]]:
+        return [[nodes.entry("", nodes.paragraph("", "word " * words)) for _ in range(3)] for _ in range(13)]
+
+    assert lines_of(rows(3)) == 13
+    assert lines_of(rows(12)) > LONGEST_TABLE
 
 
 BROKEN = ["<math><mi>x</math>", "<math><maction/></math>", "<math><mfrac><mn>1</mn></mfrac></math>"]

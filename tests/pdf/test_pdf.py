@@ -42,8 +42,26 @@ def widgets(code: str) -> list[dict]:
 def test_it_is_a_book(pdf, pages, edition):
     info = tool("pdfinfo", str(pdf))
     assert int(re.search(r"Pages:\s+(\d+)", info)[1]) == len(pages) >= 20
-    assert re.search(r"Title:\s+Talweg", info)
+    assert re.search(r"Title:\s+Talweg", info) and re.search(r"Author:\s+The Talweg authors", info)
     assert "481.89 x 680.31" in info  # 170 × 240 mm, in points
+
+
+def test_it_lies_beside_the_pages_of_the_site(pdf, edition):
+    placed = ROOT / "_build" / "html" / edition / pdf.name
+    assert placed.read_bytes() == pdf.read_bytes()
+
+
+def test_bookmarks_have_the_numbers_of_the_headings(edition):
+    outline = (ROOT / "_build" / "print" / edition / "sphinx/_build/latex/talweg.out").read_text(encoding="latin-1")
+    titles = [
+        re.sub(r"\\000|\\040", lambda code: " " if code[0] == "\\040" else "", line) for line in outline.splitlines()
+    ]
+    assert [line for line in titles if r"{\376\3771.1 " in line]
+
+
+def test_no_page_but_the_imprint_is_nearly_empty(pages):
+    """A table taller than a page would leave the page before it empty."""
+    assert [number for number, page in enumerate(pages[2:], start=3) if len(squeezed(page)) < 30] == []
 
 
 def test_title_page_names_work_author_edition_and_date(pages, edition):

@@ -16,7 +16,7 @@ from .conftest import parsed
 CODES = ("es", "de", "zh", "ru")
 HTML_LANG = {"es": "es", "de": "de", "zh": "zh-CN", "ru": "ru"}
 # Latin words that may stand in the chrome of a Russian or Chinese page: names, licences, file types.
-NAMES = {"Talweg", "Español", "Deutsch", "Colab", "Binder", "GitHub", "CC", "BY", "MIT", "Esc"}
+NAMES = {"Talweg", "Español", "Deutsch", "Colab", "Binder", "PDF", "GitHub", "CC", "BY", "MIT", "Esc"}
 
 
 def pages(folder: Path, code: str) -> dict[str, BeautifulSoup]:

@@ -1,4 +1,5 @@
-"""Keep every chapter's .ipynb in step with its .md, the only source.
+"""Keep every chapter's notebooks in step with its .md, the only source: the executed one beside it, which the site is built
+from, and the one for readers in `notebooks`.
 
     python -m talweg_site.author.notebooks [--lang es] [chapter …]
 
@@ -9,8 +10,6 @@ Never `jupytext --sync`: it trusts file times and overwrites an edited .md when 
 from __future__ import annotations
 
 import argparse
-import hashlib
-import json
 import os
 import sys
 import time
@@ -23,9 +22,10 @@ import nbformat
 
 from talweg.atomic import whole_file
 from talweg_site.author.execute import execute, size_problems
+from talweg_site.author.published import FOLDER, behind, published_path
+from talweg_site.author.sources import digest, sources
 from talweg_site.chapter import ChapterError, chapters, read_chapter
 
-JUPYTER_NOISE = ("collapsed", "scrolled", "execution", "ExecuteTime", "jp-MarkdownHeadingCollapsed", "trusted")
 MAX_SECONDS = 40  # what a notebook may take, start included
 RUNTIME_TAGS = ("raises-exception", "skip-execution")
 
@@ -39,19 +39,6 @@ class Result:
     seconds: float = 0.0
     warnings: list[str] = field(default_factory=list)
     error: str = ""
-
-
-def sources(notebook: nbformat.NotebookNode) -> list:
-    """What a notebook holds apart from what running it adds: [id, type, source, metadata] for each cell."""
-    return [
-        [cell.id, cell.cell_type, cell.source, {k: v for k, v in cell.metadata.items() if k not in JUPYTER_NOISE}]
-        for cell in notebook.cells
-    ]
-
-
-def digest(value: object) -> str:
-    """SHA-256 of a JSON value."""
-    return hashlib.sha256(json.dumps(value, sort_keys=True, ensure_ascii=False).encode()).hexdigest()
 
 
 def code(notebook: nbformat.NotebookNode) -> list:
@@ -169,8 +156,13 @@ def out_of_step(root: Path) -> list[str]:
         else:
             problems += [f"{result.label}: its .ipynb is behind; run `make notebooks`"] if before != after else []
     texts = {md.with_suffix(".ipynb") for md in chapters(root)}
-    orphans = [p for p in sorted((root / "chapters").glob("*/*.ipynb")) if p not in texts]
-    return problems + [f"{p.relative_to(root)}: no MyST notebook beside it is its source" for p in orphans]
+    texts |= {published_path(md, root) for md in chapters(root)}
+    found = sorted([*(root / "chapters").glob("*/*.ipynb"), *(root / FOLDER).glob("*/*.ipynb")])
+    problems += [
+        f"{p.relative_to(root)}: there is no MyST notebook that is its source" for p in found if p not in texts
+    ]
+    late, trouble = behind(root, [md for md in chapters(root) if md.with_suffix(".ipynb").exists()])
+    return [*problems, *trouble, *(f"{path.relative_to(root)}: is behind; run `make notebooks`" for path in late)]
 
 
 def refresh_all(
@@ -184,6 +176,15 @@ def refresh_all(
             results.append(future.result())
             report(results[-1])
     return results
+
+
+def publish(root: Path, chapters: list[Path]) -> list[str]:
+    """Write the notebooks for readers that are behind; returns what went wrong."""
+    texts, problems = behind(root, chapters)
+    for path, text in texts.items():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_atomically(path, text)
+    return problems
 
 
 def _print(result: Result) -> None:
@@ -216,10 +217,11 @@ def main(arguments: list[str] | None = None) -> int:
     results = refresh_all(
         paths, root, prose_only=options.prose_only, run_all=options.all, jobs=options.jobs, report=_print
     )
-    failed = [result for result in results if result.error]
-    for result in failed:
-        print(f"\nerror: {result.error}", file=sys.stderr)
-    return 1 if failed else 0
+    problems = [result.error for result in results if result.error]
+    problems += publish(root, [md for md, result in zip(paths, results, strict=True) if not result.error])
+    for problem in problems:
+        print(f"\nerror: {problem}", file=sys.stderr)
+    return 1 if problems else 0
 
 
 if __name__ == "__main__":

@@ -17,6 +17,7 @@ import yaml
 from talweg.atomic import whole_file
 from talweg.i18n import EDITIONS
 from talweg_site.address import Address, read_address
+from talweg_site.editions import pdf_name
 
 BEGIN = "<!-- written by python -m talweg_site.author.readme -->\n"
 END = "<!-- end of the table -->\n"
@@ -61,10 +62,12 @@ def _links(name: str, is_chapter: bool, code: str, address: Address) -> str:
     page, text, notebook = WORDS[code]
     source = f"chapters/{code}/{name}"
     if name == "index":
-        return f"[{page}]({address.site}{code}/) · [{text}]({source}.md)"
+        pdf = f"{address.site}{code}/{pdf_name(code)}"
+        return f"[{page}]({address.site}{code}/) · [{text}]({source}.md) · [PDF]({pdf})"
     if is_chapter:
-        colab = f"https://colab.research.google.com/github/{address.repository}/blob/main/{source}.ipynb"
-        return f"[{page}]({address.site}{code}/{name}.html) · [{notebook}]({source}.ipynb) · [Colab]({colab})"
+        path = f"notebooks/{code}/{name}.ipynb"
+        colab = f"https://colab.research.google.com/github/{address.repository}/blob/main/{path}"
+        return f"[{page}]({address.site}{code}/{name}.html) · [{notebook}]({path}) · [Colab]({colab})"
     if name == "notation":  # readable as it stands; the other pages are made from data
         return f"[{code}]({source}.md)"
     return f"[{code}]({address.site}{code}/{name}.html)"

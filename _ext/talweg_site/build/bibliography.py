@@ -21,8 +21,9 @@ NAME = "talweg"
 
 
 def et_al() -> Text:
-    """The words for further authors."""
-    return Text(" ", Tag("em", _("et al.")))
+    """The words for further authors: in italics where they are Latin (emphasis would set dots under Chinese ones)."""
+    words = _("et al.")
+    return Text(" ", Tag("em", words) if words.isascii() else words)
 
 
 def conjunction() -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from html import escape
+from pathlib import Path
 from typing import Any
 
 from docutils import nodes
@@ -13,7 +14,7 @@ from sphinx.util.docutils import SphinxDirective
 from talweg_site.address import read_address
 from talweg_site.build.assets import vendor_prefix
 from talweg_site.build.page import book_version, build_date
-from talweg_site.editions import EDITIONS, build_of
+from talweg_site.editions import EDITIONS, build_of, pdf_name
 
 
 class EditionBlock(SphinxDirective):
@@ -32,7 +33,9 @@ class EditionBlock(SphinxDirective):
         start = escape(self.options.get("start", edition.name))
         href = f"{code}/index.html"
         opening = f'<section class="edition" lang="{edition.html_lang}"><h2>{edition.name}</h2>'
-        closing = f'<p class="start"><a href="{href}" hreflang="{edition.html_lang}">{start}</a></p></section>'
+        pdf = f"{read_address(Path(self.config.talweg_root_folder)).site}{code}/{pdf_name(code)}"
+        closing = f'<p class="start"><a href="{href}" hreflang="{edition.html_lang}">{start}</a></p>'
+        closing += f'<p class="pdf"><a href="{escape(pdf)}" type="application/pdf">PDF</a></p></section>'
         body = nodes.container()
         self.state.nested_parse(self.content, self.content_offset, body)
         return [nodes.raw("", opening, format="html"), *body.children, nodes.raw("", closing, format="html")]

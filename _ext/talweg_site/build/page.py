@@ -18,7 +18,7 @@ from talweg_site.address import read_address
 from talweg_site.build.assets import vendor_prefix
 from talweg_site.build.cells import code_fold
 from talweg_site.build.widgets import OUTPUT
-from talweg_site.editions import EDITIONS, build_of, names
+from talweg_site.editions import EDITIONS, build_of, names, pdf_name
 
 # Messages of the scripts that run and frame figures (widgets.js, figure-frame.js, embed.js).
 WORDS_OF_FIGURES = (
@@ -81,9 +81,9 @@ def book_version() -> str:
 
 
 def launch_links(app: Sphinx, pagename: str) -> dict[str, str]:
-    """Addresses of the page's notebook in Colab and Binder; empty for a page without an `.ipynb`."""
+    """Addresses of the page's notebook for readers in Colab and Binder; empty for a page without one."""
     code = build_of(app).code
-    path = f"chapters/{code}/{pagename}.ipynb"
+    path = f"notebooks/{code}/{pagename}.ipynb"
     if not (build_of(app).root / path).exists():
         return {}
     options = app.config.html_theme_options
@@ -93,7 +93,7 @@ def launch_links(app: Sphinx, pagename: str) -> dict[str, str]:
     return {
         "colab": f"{services['colab_url']}/github/{repository}/blob/{branch}/{path}",
         "binder": f"{services['binderhub_url']}/v2/gh/{repository}/{branch}?urlpath=lab/tree/{path}",
-        "download": f"_sources/{pagename}.ipynb",
+        "download": f"notebooks/{pagename}.ipynb",
     }
 
 
@@ -172,6 +172,7 @@ def extend_context(
         alternates=alternates(app, pagename, content_root),
         site_build=build_of(app).in_site,
         launch=launch_links(app, pagename),
+        pdf_url=f"{address.site}{edition.code}/{pdf_name(edition.code)}",
         report_url=report_link(app, pagename),
         **citation(app),
         book_version=book_version(),

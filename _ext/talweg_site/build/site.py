@@ -21,7 +21,7 @@ from talweg_site.build.api.run import FOLDER, build_reference
 from talweg_site.build.assets import WHOLE_SITE
 from talweg_site.build.outside import write_sitemap
 from talweg_site.build.search import build_index, write_passages
-from talweg_site.editions import EDITIONS, build_of
+from talweg_site.editions import EDITIONS, build_of, pdf_name
 
 JUPYTER_BOOK = "from jupyter_book.cli.main import main; main()"  # the package has no __main__
 WORKERS = 2  # an edition's build is one thread of Python and about 300 MB
@@ -93,6 +93,14 @@ def _link(source: str, target: str) -> None:
         shutil.copy2(source, target)
 
 
+def add_pdf(root: Path, code: str) -> None:
+    """Put an edition's PDF, if there is one, beside its pages. They link its published address, with or without it."""
+    source, folder = root / "_build" / "pdf" / pdf_name(code), root / "_build" / "html" / code
+    if source.exists() and folder.exists():
+        (folder / source.name).unlink(missing_ok=True)
+        _link(str(source), str(folder / source.name))
+
+
 def finish_edition(app: Sphinx, exception: Exception | None) -> None:
     """Put the edition in its place in the site; a stand-alone one only gets its search index."""
     if exception or app.builder.name != "html" or build_of(app).edition is None:
@@ -102,15 +110,18 @@ def finish_edition(app: Sphinx, exception: Exception | None) -> None:
     for page in Path(app.outdir).glob("*.html"):
         if page.stem not in app.env.found_docs:
             page.unlink()  # of a chapter that is no more; Sphinx leaves it
-    pages, site, code = Path(app.outdir), build_of(app).root / "_build" / "html", build_of(app).code
+    root, code = build_of(app).root, build_of(app).code
+    pages, site = Path(app.outdir), root / "_build" / "html"
+    link_tree(root / "notebooks" / code, pages / "notebooks")
     prefix = f"{code}/" if build_of(app).in_site else ""
-    write_passages(pages, pages.parent / "passages", prefix, code, build_of(app).root)
+    write_passages(pages, pages.parent / "passages", prefix, code, root)
     if not build_of(app).in_site:
         build_index(pages.parent, pages)
         return
     link_tree(pages, site / code)
+    add_pdf(root, code)
     if not os.environ.get(WHOLE_SITE):
-        link_editions(build_of(app).root, [code])
+        link_editions(root, [code])
         build_index(pages.parents[1], site)
 
 

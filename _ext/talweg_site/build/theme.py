@@ -12,15 +12,18 @@ STYLES = {"light": "a11y-high-contrast-light", "dark": "github-dark"}
 
 
 def write_code_colors(app: Sphinx, exception: Exception | None) -> None:
-    """Write _static/pygments.css with one set of rules for each theme of the page."""
+    """Write _static/pygments.css with one set of rules for each theme of the page; paper is light in both."""
     if exception or app.builder.format != "html":
         return
-    rules = []
-    for theme, style in STYLES.items():
-        formatter = HtmlFormatter(style=style)
-        prefix = f'html[data-theme="{theme}"] .highlight'
-        rules += [line for line in formatter.get_style_defs(prefix).splitlines() if line.startswith("html")]
+    rules = [*_rules("light", "light"), *_rules("dark", "dark"), "@media print {", *_rules("dark", "light"), "}"]
     (Path(app.outdir) / "_static" / "pygments.css").write_text("\n".join(rules), encoding="utf-8")
+
+
+def _rules(theme: str, colors: str) -> list[str]:
+    """The rules that give code the colours of one theme where the page has another."""
+    formatter = HtmlFormatter(style=STYLES[colors])
+    lines = formatter.get_style_defs(f'html[data-theme="{theme}"] .highlight').splitlines()
+    return [line for line in lines if line.startswith("html")]
 
 
 def copy_assets(app: Sphinx, exception: Exception | None) -> None:

@@ -40,16 +40,16 @@ _CHINESE_FONTS = r"""
 """
 
 
-def elements(code: str, fonts: Path) -> dict[str, str]:
+def elements(code: str, fonts: Path, author: str) -> dict[str, str]:
     """The parts of the TeX file that are ours (`latex_elements` of Sphinx)."""
     chinese = code == "zh"
     language, subtitle = names(code)["polyglossia"], names(code)["subtitle"]
     preamble = [
-        rf"\newcommand\talwegtitle{{{TITLE}}}\newcommand\talwegauthor{{{TITLE}}}",
+        rf"\newcommand\talwegtitle{{{TITLE}}}\newcommand\talwegauthor{{{author}}}",
         r"\newcommand\talwegtitleimage{title.pdf}",
         r"\usepackage{talweg}",
         r"\usepackage{indentfirst}\setlength\parindent{2em}\linespread{1.3}\selectfont" if chinese else "",
-        rf"\hypersetup{{pdftitle={{{TITLE}: {subtitle}}}, pdfauthor={{{TITLE}}}, pdflang={{{code}}}}}",
+        rf"\hypersetup{{pdftitle={{{TITLE}: {subtitle}}}, pdfauthor={{{author}}}, pdflang={{{code}}}}}",
     ]
     return {
         "papersize": "a4paper",  # a class option; the trim size is set by geometry
@@ -81,9 +81,9 @@ def configure(app: Sphinx, config: Config) -> None:
     """Set Sphinx's options for print, after all other extensions have set theirs."""
     code = build_of(app).code
     config.latex_engine = "xelatex"
-    config.latex_documents = [(config.root_doc, "talweg.tex", TITLE, TITLE, "manual", False)]
+    config.latex_documents = [(config.root_doc, "talweg.tex", TITLE, config.author, "manual", False)]
     config.latex_docclass = {"manual": "book"}
-    config.latex_elements = elements(code, Path(os.environ[FONTS]))
+    config.latex_elements = elements(code, Path(os.environ[FONTS]), config.author)
     config.latex_toplevel_sectioning = "chapter"
     config.latex_table_style = ["booktabs"]
     config.latex_show_urls = "no"

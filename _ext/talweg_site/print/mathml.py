@@ -18,9 +18,18 @@ _ACCENTS = {"¯": "bar", "‾": "bar", "^": "hat", "ˆ": "hat", "~": "tilde", "�
 
 
 def to_nodes(text: str) -> list[nodes.Node]:
-    """Text with `<math>` in it, as docutils' text and math nodes."""
+    """Text with `<math>` and code between backticks in it, as docutils' nodes."""
     parts = [part for part in MATH.split(text) if part]
-    return [nodes.math("", to_tex(part)) if part.startswith("<math") else nodes.Text(part) for part in parts]
+    found: list[nodes.Node] = []
+    for part in parts:
+        found += [nodes.math("", to_tex(part))] if part.startswith("<math") else _code(part)
+    return found
+
+
+def _code(text: str) -> list[nodes.Node]:
+    """Text in which backticks mark code."""
+    pieces = enumerate(text.split("`"))
+    return [nodes.literal("", piece) if index % 2 else nodes.Text(piece) for index, piece in pieces if piece]
 
 
 def to_tex(markup: str) -> str:

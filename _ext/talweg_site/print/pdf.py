@@ -1,4 +1,5 @@
-"""The printed book: `python -m talweg_site.print.pdf` writes `_build/pdf/talweg-<lang>.pdf` for each edition.
+"""The printed book: `python -m talweg_site.print.pdf` writes `_build/pdf/talweg-<lang>.pdf` for each edition and puts it
+on the built site.
 
 The same sources as the site. Figures that a page draws are photographed from the built site; so build that first
 (`make pdf` does). A PDF that fails leaves the one before it in place.
@@ -19,8 +20,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from talweg_site.build.page import build_date
-from talweg_site.build.site import JUPYTER_BOOK
-from talweg_site.editions import EDITIONS, find_root
+from talweg_site.build.site import JUPYTER_BOOK, add_pdf
+from talweg_site.editions import EDITIONS, find_root, pdf_name
 from talweg_site.print import latex, photographs
 from talweg_site.print import run as latex_run
 from talweg_site.print.cells import driven_figures, read_notebook
@@ -106,10 +107,11 @@ def print_edition(root: Path, code: str, work: Path, prepared: Future[None]) -> 
     problems += [f"undefined reference: {name}" for name in latex_run.undefined_references(log)]
     if problems:
         raise PdfError(f"{code}: {tex.with_suffix('.log')}\n" + "\n".join(f"  {line}" for line in problems))
-    target = root / "_build" / "pdf" / f"talweg-{code}.pdf"
+    target = root / "_build" / "pdf" / pdf_name(code)
     waiting = target.with_suffix(".part")
     shutil.copy2(tex.with_suffix(".pdf"), waiting)
     waiting.replace(target)
+    add_pdf(root, code)
     wide = latex_run.overfull(log, TOO_WIDE)
     report = {"overfull": wide, "seconds": round(time.monotonic() - start, 1)}
     (work / code / "report.json").write_text(json.dumps(report, indent=1), encoding="utf-8")

@@ -15,7 +15,8 @@ from talweg_site.print import nodes as latex_nodes
 # MathJax reads x_\max; TeX wants braces around an operator in an index.
 _BARE_OPERATOR = re.compile(r"([_^])\s*(\\(?:arg)?(?:max|min|sup|inf|lim|det|exp|log|dim|ker|deg))(?![A-Za-z])")
 
-LONGEST_TABLE = 30  # rows; Sphinx lets longer ones break over pages, and their columns need widths
+LONGEST_TABLE = 30  # lines; longer ones break over pages, and their columns need widths
+LINE = 75  # about how many letters a line holds
 
 
 def ragged(widths: Sequence[int]) -> str:
@@ -32,6 +33,11 @@ def width_of(cell: nodes.Element) -> int:
         else:
             total += sum(2 if unicodedata.east_asian_width(char) in "WF" else 1 for char in text)
     return total
+
+
+def lines_of(rows: list[list[nodes.Element]]) -> int:
+    """About how many lines a table takes whose columns are equally wide."""
+    return sum(max(-(-width_of(cell) * len(row) // LINE) for cell in row) for row in rows)
 
 
 def braced(math: str) -> str:
@@ -65,9 +71,11 @@ class BookTranslator(LaTeXTranslator):
             self.next_table_colspec = ragged((38, 13, 20, 11, 18))
             self.body.append("\n{\\footnotesize\n")
         elif "colwidths-given" not in node["classes"]:
-            rows = [row.children for row in node.findall(nodes.row)]
+            rows = [[cell for cell in row if isinstance(cell, nodes.entry)] for row in node.findall(nodes.row)]
             widths = [max(map(width_of, column)) for column in zip(*rows, strict=False)]
-            short = len(rows) <= LONGEST_TABLE
+            short = lines_of(rows) <= LONGEST_TABLE
+            if not short:
+                node["classes"].append("longtable")
             self.next_table_colspec = "L" * len(widths) if short else ragged([min(max(w, 10), 60) for w in widths])
         super().visit_table(node)
 
@@ -75,6 +83,10 @@ class BookTranslator(LaTeXTranslator):
         super().depart_table(node)
         if "talweg-claims" in node["classes"]:
             self.body.append("\n}\n")
+
+    def visit_definition_list_item(self, node: nodes.definition_list_item) -> None:
+        self.body.append(r"\Needspace{3\baselineskip}")  # a term is no longer left alone at the foot of a page
+        super().visit_definition_list_item(node)
 
     def visit_photograph(self, node: latex_nodes.photograph) -> None:
         self.body.append(rf"\talwegphotograph{{{node['file']}}}" + "\n")
