@@ -1,4 +1,4 @@
-"""Third-party files that the site serves itself: fonts, MathJax, require.js, widgets, plotly.
+"""Third-party files that the site serves itself: require.js, widgets, plotly (fonts: fonts.py).
 
 They come from npm (`package.json`, `package-lock.json`) and from the Python wheels; none is committed.
 `python -m talweg_site.build.assets` installs the npm part, `copy_vendor` copies what the pages need.
@@ -23,10 +23,6 @@ from talweg_site.editions import EDITIONS, build_of, find_root
 WHOLE_SITE = "TALWEG_WHOLE_SITE"  # set for the processes that build the editions of the whole site (site.py)
 # Folder or file in node_modules -> where it goes below _static/vendor. Only what a page can ask for.
 NPM_FILES = {
-    "mathjax/es5/tex-chtml.js": "mathjax/tex-chtml.js",
-    "mathjax/es5/input/tex/extensions": "mathjax/input/tex/extensions",
-    "mathjax/es5/output/chtml/fonts": "mathjax/output/chtml/fonts",
-    "mathjax/es5/a11y/assistive-mml.js": "mathjax/a11y/assistive-mml.js",
     "requirejs/require.js": "widgets/require.js",
     "@jupyter-widgets/html-manager/dist": "widgets/html-manager",
 }
@@ -35,18 +31,6 @@ WHEEL_FILES = {
     ("plotly", "package_data/plotly.min.js"): "plotly.min.js",
 }
 UNUSED = re.compile(r"\.(map|eot|svg|ttf|LICENSE\.txt)$|/(embed|libembed-amd)\.js$")
-# Style sheets of the fonts, joined into one; the browser loads only the slices (unicode-range) that a page needs.
-FONT_SHEETS = (
-    "source-serif-4/opsz.css",
-    "source-serif-4/wght-italic.css",
-    "source-sans-3/wght.css",
-    "source-sans-3/wght-italic.css",
-    "source-code-pro/wght.css",
-    "noto-serif-sc/wght.css",
-    "noto-sans-sc/wght.css",
-)
-# Where the slices of Noto hold quotation marks, the dash and the ellipsis.
-CHINESE_MARKS = re.compile(r"U\+201c-201d|U\+2013-2014|U\+2026", re.IGNORECASE)
 
 
 def node_folder() -> Path:
@@ -87,7 +71,6 @@ def copy_vendor(root: Path, target: Path) -> None:
     for (package, source), name in WHEEL_FILES.items():
         folder = _package_folder(package, f"the Python package {package} is missing: install the extra `site`")
         _copy(folder / source, target / name)
-    _copy_fonts(modules / "@fontsource-variable", target / "fonts")
     _copy_plotly_locales(modules / "plotly.js-locales", target / "plotly-locales")
 
 
@@ -106,35 +89,6 @@ def _copy(source: Path, target: Path) -> None:
     shutil.copyfile(source, target)
 
 
-def _copy_fonts(packages: Path, target: Path) -> None:
-    rules = []
-    for sheet in FONT_SHEETS:
-        css = (packages / sheet).read_text(encoding="utf-8")
-        rules.append(css.replace("url(./files/", "url("))
-        for name in re.findall(r"url\(\./files/([^)]+)\)", css):
-            _copy(packages / sheet.split("/")[0] / "files" / name, target / name)
-    marks = [_chinese_marks(css) for css in rules if "font-family: 'Noto" in css]
-    columns = [_chinese_columns(css) for css in rules if "font-family: 'Noto Sans" in css]
-    (target / "fonts.css").write_text("\n".join(rules + marks + columns), encoding="utf-8")
-
-
-def _chinese_marks(css: str) -> str:
-    """The marks “”—… as Chinese writes them, a family of their own: in any other they would come in Latin widths."""
-    faces = []
-    for face in re.findall(r"@font-face \{.*?\}", css, re.S):
-        ranges = "".join(re.findall(r"unicode-range: (.*?);", face))
-        if "-latin" in face or not (mine := CHINESE_MARKS.findall(ranges)):
-            continue
-        face = face.replace(ranges, ",".join(mine))
-        faces.append(re.sub(r"(font-family: .*?) Variable", r"\1 Marks", face))
-    return "\n".join(faces)
-
-
-def _chinese_columns(css: str) -> str:
-    """A family whose signs are as wide as two of Source Code Pro, 2 × 0.6 em: so printed tables stand in columns."""
-    return re.sub(r"(font-family: .*?) Variable';", r"\1 Columns';\n  size-adjust: 120%;", css)
-
-
 def _copy_plotly_locales(package: Path, target: Path) -> None:
     """Plotly's own words, one file for each edition; they come as CommonJS modules, which a page cannot load."""
     target.mkdir(parents=True, exist_ok=True)
@@ -151,7 +105,6 @@ def vendor_prefix(app: Sphinx) -> str:
 
 def configure(app: Sphinx, config: Config) -> None:
     """Point Sphinx and myst-nb to our copies; page.py adds the widgets' scripts itself, in the order they need."""
-    config.mathjax_path = vendor_prefix(app) + "mathjax/tex-chtml.js"
     config.nb_ipywidgets_js = {}
 
 

@@ -17,7 +17,8 @@ FOLD = re.compile(r'(?<=<summary) aria-label="Toggle hidden content"')
 
 # A browser may break the line on either side of a formula: "(" must not stay behind, "," must not go ahead.
 BESIDE_FORMULA = re.compile(
-    r'([(\[«„“（【]*)(<span class="math notranslate nohighlight">[^<]*</span>)([,.;:!?)\]»“”…、，。；：！？）】]*)'
+    r'([(\[«„“（【]*)(<math(?![^>]*display="block")[^>]*>.*?</math>)([,.;:!?)\]»“”…、，。；：！？）】]*)',
+    re.DOTALL,
 )
 
 
