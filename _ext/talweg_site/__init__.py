@@ -15,7 +15,7 @@ __version__ = version("talweg-site")
 # In this order: `editions` sets the language that all others translate into. They are imported when Sphinx asks for them:
 # a part that is also a program (`python -m talweg_site.address`) must not be imported before it is run.
 PARTS = (
-    "editions", "build.assets", "build.mathematics", "build.fonts", "build.page", "build.toc", "build.theme", "build.repairs", "build.bibliography",
+    "editions", "build.assets", "build.mathematics", "build.fonts", "build.page", "build.toc", "build.theme", "build.repairs", "build.images", "build.bibliography",
     "build.glossary", "build.claims", "build.landing", "build.search", "build.site", "print.latex",
 )  # fmt: skip
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -10,6 +11,9 @@ from fontTools.merge import Merger
 from fontTools.subset import Options, Subsetter
 from fontTools.ttLib import TTFont
 from fontTools.varLib.instancer import instantiateVariableFont
+
+
+logging.getLogger("fontTools").setLevel(logging.WARNING)  # else each table that is cut is a line of the build
 
 
 def subset(font: TTFont, characters: Iterable[str]) -> TTFont:

@@ -73,6 +73,7 @@ HEI = Face("hei", "Talweg Hei", "noto-sans-sc")
 HEI_BOLD = Face("hei-bold", "Talweg Hei", "noto-sans-sc", weight=600)
 
 LATIN = (SERIF, SERIF_ITALIC, SERIF_BOLD, SANS, SANS_ITALIC, SANS_BOLD, MONO, MATH)
+REFERENCE = (SERIF, SERIF_ITALIC, SERIF_BOLD, SANS, SANS_ITALIC, SANS_BOLD, MONO, MATH, HEI)
 LANDING = (SERIF, SERIF_BOLD, DISPLAY, SANS, SANS_BOLD, SONG, HEI, HEI_BOLD)
 SELDOM = (SANS, HEI)  # the glossary has its terms in other languages in these
 CHINESE_BLOCKS = "U+2E80-9FFF, U+F900-FAFF, U+FE30-FE4F, U+FF00-FFEF"
