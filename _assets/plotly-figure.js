@@ -1,11 +1,12 @@
 // Draws the plotly figures of a page (mime.py stores them as JSON) in the colours and words of the page.
+// plotly is two thirds of all that a page could load: it comes when a figure comes near the window.
 (() => {
   "use strict";
   const root = document.documentElement;
   const language = root.lang;
-  if (window.talwegPlotlyLocale) Plotly.register(window.talwegPlotlyLocale);
+  const { plotly, words } = document.currentScript.dataset;
 
-  const CONFIG = {
+  const config = () => ({
     responsive: true,
     displaylogo: false,
     locale: window.talwegPlotlyLocale ? window.talwegPlotlyLocale.name : language,
@@ -13,7 +14,7 @@
     showSendToCloud: false,
     plotlyServerURL: "",
     modeBarButtonsToRemove: ["sendChartToCloud", "select2d", "lasso2d", "toImage"],
-  };
+  });
 
   function color(name) {
     return getComputedStyle(root).getPropertyValue(`--talweg-${name}`).trim();
@@ -50,9 +51,31 @@
   });
 
   function draw({ canvas, data, layout }) {
-    Plotly.react(canvas, data, themed({ autosize: true, ...layout, width: undefined }), CONFIG);
+    Plotly.react(canvas, data, themed({ autosize: true, ...layout, width: undefined }), config());
   }
 
-  figures.forEach(draw);
-  document.addEventListener("talweg:theme", () => figures.forEach(draw));
+  function load(address) {
+    return new Promise((done, failed) => {
+      const script = document.createElement("script");
+      Object.assign(script, { src: address, onload: done, onerror: failed });
+      document.head.append(script);
+    });
+  }
+
+  let loading = null;
+  function loadPlotly() {
+    loading ??= Promise.all([load(plotly), load(words)]).then(() => {
+      if (window.talwegPlotlyLocale) Plotly.register(window.talwegPlotlyLocale);
+    });
+    return loading;
+  }
+
+  const drawn = new Set();
+  const observer = new IntersectionObserver((entries) => entries.filter((entry) => entry.isIntersecting).forEach((entry) => {
+    observer.unobserve(entry.target);
+    const figure = figures.find(({ canvas }) => canvas.parentElement === entry.target);
+    loadPlotly().then(() => { draw(figure); drawn.add(figure); });
+  }), { rootMargin: "600px" });
+  figures.forEach(({ canvas }) => observer.observe(canvas.parentElement));
+  document.addEventListener("talweg:theme", () => drawn.forEach(draw));
 })();

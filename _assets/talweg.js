@@ -72,7 +72,7 @@
 
   // What scrolls sideways can be reached and scrolled with the keyboard.
   function markScrollers() {
-    const boxes = document.querySelectorAll("pre, .cell_output .output, .table-scroll, mjx-container[display]");
+    const boxes = document.querySelectorAll("pre, .cell_output .output, .table-scroll, .formula");
     boxes.forEach((box) => {
       if (box.scrollWidth > box.clientWidth + 1) box.tabIndex = 0;
       else box.removeAttribute("tabindex");
@@ -95,10 +95,7 @@
   wireCopyButtons();
   wrapTables();
   markScrollers();
-  window.addEventListener("load", () => {
-    markScrollers();
-    window.MathJax?.startup?.promise?.then(markScrollers);
-  });
+  window.addEventListener("load", markScrollers);
   window.addEventListener("resize", markScrollers);
   document.addEventListener("toggle", markScrollers, true); // what was folded had no width
 })();

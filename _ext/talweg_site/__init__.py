@@ -15,9 +15,10 @@ __version__ = version("talweg-site")
 # In this order: `editions` sets the language that all others translate into. They are imported when Sphinx asks for them:
 # a part that is also a program (`python -m talweg_site.address`) must not be imported before it is run.
 PARTS = (
-    "editions", "build.assets", "build.widgets", "build.page", "build.toc", "build.theme", "build.repairs",
-    "build.headings", "build.bibliography", "build.glossary", "build.cells", "build.claims", "build.figures",
-    "build.landing", "build.outside", "build.search", "build.site", "print.latex",
+    "editions", "build.assets", "build.mathematics", "build.fonts", "build.widgets", "build.page", "build.toc",
+    "build.theme", "build.repairs", "build.images", "build.headings", "build.bibliography", "build.glossary",
+    "build.cells", "build.claims", "build.figures", "build.landing", "build.outside", "build.search", "build.site",
+    "print.latex",
 )  # fmt: skip
 
 

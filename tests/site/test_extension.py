@@ -147,7 +147,7 @@ def test_roles_that_axe_refuses_are_gone() -> None:
 
 
 def test_punctuation_stays_with_its_formula():
-    formula = '<span class="math notranslate nohighlight">\\(x\\)</span>'
+    formula = "<math><mi>x</mi></math>"
     assert repairs.mend(f"({formula}), y") == f'<span class="tied">({formula}),</span> y'
     assert repairs.mend(f"若{formula}，则") == f'若<span class="tied">{formula}，</span>则'
     assert repairs.mend(f"a {formula} b") == f"a {formula} b"

@@ -15,11 +15,7 @@ pytestmark = pytest.mark.browser
 
 def test_page_loads_without_errors_and_without_other_hosts(wide: Any, shown_page: str) -> None:
     wide.open(shown_page)
-    # Mathematics and figures come after the load event.
-    wide.run(
-        "return (window.MathJax && MathJax.startup ? MathJax.startup.promise : Promise.resolve())"
-        ".then(() => new Promise(done => setTimeout(() => done(true), 150)))"
-    )
+    wide.run("return new Promise(done => setTimeout(() => done(true), 150))")  # figures come after the load event
     log = wide.take()
     assert not log.errors
     assert not log.foreign(wide.site)
@@ -34,11 +30,11 @@ RULES = {
 }
 
 
-# axe-core looks at each word and sign: from the fourth on, code loses its colours and formulas their drawing (not what a
-# screen reader reads), since both are those of the first three.
+# axe-core looks at each word and sign: from the fourth on, code loses its colours and formulas their
+# signs, since both are those of the first three.
 SHORTER = """
 [...document.querySelectorAll("div.highlight pre")].slice(3).forEach((code) => { code.textContent = code.textContent; });
-[...document.querySelectorAll("mjx-math")].slice(3).forEach((drawing) => drawing.replaceChildren());
+[...document.querySelectorAll("math")].slice(3).forEach((formula) => formula.replaceChildren());
 """
 
 

@@ -1,4 +1,4 @@
-"""Third-party files that the site serves itself: fonts, MathJax, plotly.
+"""Third-party files that the site serves itself: plotly, Python for the exercises (fonts: fonts.py).
 
 They come from npm (`package.json`, `package-lock.json`) and from the Python wheels; none is committed.
 `python -m talweg_site.build.assets` installs the npm part, `copy_vendor` copies what the pages need.
@@ -7,7 +7,6 @@ They come from npm (`package.json`, `package-lock.json`) and from the Python whe
 from __future__ import annotations
 
 import os
-import re
 import shutil
 import subprocess
 import sys
@@ -22,29 +21,6 @@ from talweg_site.build import practice, pyodide
 from talweg_site.editions import EDITIONS, build_of, find_root
 
 WHOLE_SITE = "TALWEG_WHOLE_SITE"  # set for the processes that build the editions of the whole site (site.py)
-# Folder or file in node_modules -> where it goes below _static/vendor. Only what a page can ask for.
-NPM_FILES = {
-    "mathjax/es5/tex-chtml.js": "mathjax/tex-chtml.js",
-    "mathjax/es5/input/tex/extensions": "mathjax/input/tex/extensions",
-    "mathjax/es5/output/chtml/fonts": "mathjax/output/chtml/fonts",
-    "mathjax/es5/a11y/assistive-mml.js": "mathjax/a11y/assistive-mml.js",
-}
-WHEEL_FILES = {
-    ("plotly", "package_data/plotly.min.js"): "plotly.min.js",
-}
-UNUSED = re.compile(r"\.(map|eot|svg|ttf|LICENSE\.txt)$")
-# Style sheets of the fonts, joined into one; the browser loads only the slices (unicode-range) that a page needs.
-FONT_SHEETS = (
-    "source-serif-4/opsz.css",
-    "source-serif-4/wght-italic.css",
-    "source-sans-3/wght.css",
-    "source-sans-3/wght-italic.css",
-    "source-code-pro/wght.css",
-    "noto-serif-sc/wght.css",
-    "noto-sans-sc/wght.css",
-)
-# Where the slices of Noto hold quotation marks, the dash and the ellipsis.
-CHINESE_MARKS = re.compile(r"U\+201c-201d|U\+2013-2014|U\+2026", re.IGNORECASE)
 
 
 def node_folder() -> Path:
@@ -80,27 +56,18 @@ def install_npm_packages(root: Path) -> None:
 def copy_vendor(root: Path, target: Path) -> None:
     """Copy the third-party files that pages use into `target`; files that are there already are left alone."""
     modules = root / "node_modules"
-    for source, name in NPM_FILES.items():
-        _copy(modules / source, target / name)
-    for (package, source), name in WHEEL_FILES.items():
-        folder = _package_folder(package, f"the Python package {package} is missing: install the extra `site`")
-        _copy(folder / source, target / name)
+    plotly = _package_folder("plotly", "the Python package plotly is missing: install the extra `site`")
+    _copy(plotly / "package_data" / "plotly.min.js", target / "plotly.min.js")
     for name in pyodide.FILES:
         _copy(modules / "pyodide" / name, target / "pyodide" / name)
     wheel = pyodide.numpy_wheel(modules)
     _copy(wheel, target / "pyodide" / wheel.name)
     practice.pack(target / "practice.zip")
     practice.list_exercises(target / "exercises.json")
-    _copy_fonts(modules / "@fontsource-variable", target / "fonts")
     _copy_plotly_locales(modules / "plotly.js-locales", target / "plotly-locales")
 
 
 def _copy(source: Path, target: Path) -> None:
-    if source.is_dir():
-        for path in sorted(source.rglob("*")):
-            if path.is_file() and not UNUSED.search(path.as_posix()):
-                _copy(path, target / path.relative_to(source))
-        return
     if not source.exists():
         raise ExtensionError(f"third-party file {source.name} is missing: run `python -m talweg_site.build.assets`")
     if target.exists() and target.stat().st_size == source.stat().st_size:
@@ -108,35 +75,6 @@ def _copy(source: Path, target: Path) -> None:
             return
     target.parent.mkdir(parents=True, exist_ok=True)
     shutil.copyfile(source, target)
-
-
-def _copy_fonts(packages: Path, target: Path) -> None:
-    rules = []
-    for sheet in FONT_SHEETS:
-        css = (packages / sheet).read_text(encoding="utf-8")
-        rules.append(css.replace("url(./files/", "url("))
-        for name in re.findall(r"url\(\./files/([^)]+)\)", css):
-            _copy(packages / sheet.split("/")[0] / "files" / name, target / name)
-    marks = [_chinese_marks(css) for css in rules if "font-family: 'Noto" in css]
-    columns = [_chinese_columns(css) for css in rules if "font-family: 'Noto Sans" in css]
-    (target / "fonts.css").write_text("\n".join(rules + marks + columns), encoding="utf-8")
-
-
-def _chinese_marks(css: str) -> str:
-    """The marks “”—… as Chinese writes them, a family of their own: in any other they would come in Latin widths."""
-    faces = []
-    for face in re.findall(r"@font-face \{.*?\}", css, re.S):
-        ranges = "".join(re.findall(r"unicode-range: (.*?);", face))
-        if "-latin" in face or not (mine := CHINESE_MARKS.findall(ranges)):
-            continue
-        face = face.replace(ranges, ",".join(mine))
-        faces.append(re.sub(r"(font-family: .*?) Variable", r"\1 Marks", face))
-    return "\n".join(faces)
-
-
-def _chinese_columns(css: str) -> str:
-    """A family whose signs are as wide as two of Source Code Pro, 2 × 0.6 em: so printed tables stand in columns."""
-    return re.sub(r"(font-family: .*?) Variable';", r"\1 Columns';\n  size-adjust: 120%;", css)
 
 
 def _copy_plotly_locales(package: Path, target: Path) -> None:
@@ -155,7 +93,6 @@ def vendor_prefix(app: Sphinx) -> str:
 
 def configure(app: Sphinx, config: Config) -> None:
     """Point Sphinx and myst-nb to our copies; page.py adds the widgets' scripts itself, in the order they need."""
-    config.mathjax_path = vendor_prefix(app) + "mathjax/tex-chtml.js"
     config.nb_ipywidgets_js = {}
 
 

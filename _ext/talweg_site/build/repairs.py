@@ -13,7 +13,8 @@ CITATION = re.compile(r' role="doc-biblioentry"')
 
 # A browser may break the line on either side of a formula: "(" must not stay behind, "," must not go ahead.
 BESIDE_FORMULA = re.compile(
-    r'([(\[«„“（【]*)(<span class="math notranslate nohighlight">[^<]*</span>)([,.;:!?)\]»“”…、，。；：！？）】]*)'
+    r'([(\[«„“（【]*)(<math(?![^>]*display="block")[^>]*>.*?</math>)([,.;:!?)\]»“”…、，。；：！？）】]*)',
+    re.DOTALL,
 )
 
 

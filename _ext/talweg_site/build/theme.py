@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
+from typing import Any
 
 from pygments.formatters import HtmlFormatter
 from sphinx.application import Sphinx
 
+OWN_SHEETS = ("pygments.css", "talweg.css")
+UNUSED = ("documentation_options.js", "doctools.js", "sphinx_highlight.js", "translations.js", "design-tabs.js")
 STYLES = {"light": "a11y-high-contrast-light", "dark": "github-dark"}
 
 
@@ -33,8 +36,15 @@ def copy_assets(app: Sphinx, exception: Exception | None) -> None:
             shutil.copytree(folder, Path(app.outdir) / "_static", dirs_exist_ok=True)
 
 
+def keep_own_files(app: Sphinx, pagename: str, templatename: str, context: dict[str, Any], doctree: Any) -> None:
+    """Leave out the style sheets and scripts that Sphinx and its extensions add: the page does without them."""
+    context["css_files"] = [sheet for sheet in context["css_files"] if Path(sheet.filename).name in OWN_SHEETS]
+    context["script_files"] = [script for script in context["script_files"] if Path(script.filename or "").name not in UNUSED]
+
+
 def setup(app: Sphinx) -> None:
     """Register the theme; the colours replace the file that Sphinx writes."""
     app.add_html_theme("talweg", str(Path(__file__).with_name("theme")))
+    app.connect("html-page-context", keep_own_files, priority=800)
     app.connect("build-finished", copy_assets, priority=90)
     app.connect("build-finished", write_code_colors, priority=100)

@@ -112,9 +112,6 @@ def browser() -> Iterator[Any]:
         features = {"prefers-color-scheme": "light", "prefers-reduced-motion": "reduce"}
         media = {"features": [{"name": name, "value": value} for name, value in features.items()]}
         driver.execute_cdp_cmd("Emulation.setEmulatedMedia", media)
-        # No figure has a formula, and setting those of a long page takes longer than to draw its figures.
-        driver.execute_cdp_cmd("Network.enable", {})
-        driver.execute_cdp_cmd("Network.setBlockedURLs", {"urls": ["*/mathjax/*"]})
         yield driver
     finally:
         driver.quit()

@@ -15,8 +15,9 @@ from sphinx.application import Sphinx
 from sphinx.domains.python import PythonDomain
 
 from talweg_site.address import read_address
-from talweg_site.build import theme
+from talweg_site.build import fonts, theme
 from talweg_site.build.api import face
+from talweg_site.build.characters import used_in
 from talweg_site.build.page import book_version, build_date
 from talweg_site.build.search import drop_sphinx_search
 from talweg_site.editions import EDITIONS, find_root
@@ -157,6 +158,13 @@ def write_names(app: Sphinx, exception: Exception | None) -> None:
     Path(app.outdir, NAMES).write_text(json.dumps(names, indent=0, sort_keys=True), encoding="utf-8")
 
 
+def provide_fonts(app: Sphinx, exception: Exception | None) -> None:
+    """Cut the fonts to what the reference says."""
+    if not exception:
+        shown = used_in(sorted(Path(app.outdir).rglob("*.html")), [], "en")
+        fonts.write_fonts(find_root(Path.cwd()), Path(app.outdir) / "_static" / "fonts", fonts.REFERENCE, shown)
+
+
 def setup(app: Sphinx) -> dict[str, bool]:
     """Register what the reference adds to autodoc, napoleon and viewcode."""
     theme.setup(app)
@@ -165,4 +173,5 @@ def setup(app: Sphinx) -> dict[str, bool]:
     app.connect("html-page-context", use_template)
     app.connect("builder-inited", begin)
     app.connect("build-finished", write_names)
+    app.connect("build-finished", provide_fonts)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
