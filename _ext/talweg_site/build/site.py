@@ -101,6 +101,13 @@ def add_pdf(root: Path, code: str) -> None:
         _link(str(source), str(folder / source.name))
 
 
+def offer_notebooks(source: Path, target: Path) -> None:
+    """Put copies of an edition's notebooks for readers beside its pages, which link them; no hard links into the sources."""
+    shutil.rmtree(target, ignore_errors=True)
+    if source.exists():
+        shutil.copytree(source, target)
+
+
 def finish_edition(app: Sphinx, exception: Exception | None) -> None:
     """Put the edition in its place in the site; a stand-alone one only gets its search index."""
     if exception or app.builder.name != "html" or build_of(app).edition is None:
@@ -111,7 +118,7 @@ def finish_edition(app: Sphinx, exception: Exception | None) -> None:
         if page.stem not in app.env.found_docs:
             page.unlink()  # of a chapter that is no more; Sphinx leaves it
     root, code = build_of(app).root, build_of(app).code
-    link_tree(root / "notebooks" / code, Path(app.outdir) / "notebooks")
+    offer_notebooks(root / "notebooks" / code, Path(app.outdir) / "notebooks")
     if not build_of(app).in_site:
         build_index(Path(app.outdir), "*.html")
         return
