@@ -27,7 +27,7 @@ from talweg_site.print.cells import figure_id
 from talweg_site.print.pdf import PdfError, photograph_edition
 from talweg_site.print.photographs import SCALE, PhotographError
 
-COLORS = 64  # enough for lines and areas, a third of the bytes
+COLORS = 128  # with fewer, shades show steps and thin lines lose their colours
 
 
 def driven(md: Path) -> dict[str, tuple[str, str]]:
@@ -50,9 +50,7 @@ def missing(md: Path, root: Path) -> list[str]:
 
 def from_photograph(png: bytes, shows: str) -> Picture:
     """A photograph with few colours, at the size that it has on the page."""
-    image = Image.open(io.BytesIO(png)).convert("RGB")
-    # by coverage, so that thin lines keep their own colours
-    image = image.quantize(COLORS, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
+    image = Image.open(io.BytesIO(png)).convert("RGB").quantize(COLORS, dither=Image.Dither.NONE)
     out = io.BytesIO()
     image.save(out, "PNG", optimize=True)
     text = base64.b64encode(out.getvalue()).decode()

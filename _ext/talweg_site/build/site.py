@@ -101,6 +101,13 @@ def add_pdf(root: Path, code: str) -> None:
         _link(str(source), str(folder / source.name))
 
 
+def offer_notebooks(source: Path, target: Path) -> None:
+    """Put copies of an edition's notebooks for readers beside its pages, which link them; no hard links into the sources."""
+    shutil.rmtree(target, ignore_errors=True)
+    if source.exists():
+        shutil.copytree(source, target)
+
+
 def finish_edition(app: Sphinx, exception: Exception | None) -> None:
     """Put the edition in its place in the site; a stand-alone one only gets its search index."""
     if exception or app.builder.name != "html" or build_of(app).edition is None:
@@ -111,10 +118,14 @@ def finish_edition(app: Sphinx, exception: Exception | None) -> None:
         if page.stem not in app.env.found_docs:
             page.unlink()  # of a chapter that is no more; Sphinx leaves it
     root, code = build_of(app).root, build_of(app).code
+<<<<<<< HEAD
     pages, site = Path(app.outdir), root / "_build" / "html"
     link_tree(root / "notebooks" / code, pages / "notebooks")
     prefix = f"{code}/" if build_of(app).in_site else ""
     write_passages(pages, pages.parent / "passages", prefix, code, root)
+=======
+    offer_notebooks(root / "notebooks" / code, Path(app.outdir) / "notebooks")
+>>>>>>> wt-F
     if not build_of(app).in_site:
         build_index(pages.parent, pages)
         return
