@@ -38,6 +38,16 @@ return axe.run(parts ? {include: parts} : document, options).then(result => resu
   .map(v => `${v.id} (${v.impact}): ` + v.nodes.slice(0, 3).map(n => n.target.join(' ')).join(' | ')));
 """
 
+# Widgets come to life when they come near the window; a test wants all of them.
+WAKE = """
+const places = [...document.querySelectorAll(".talweg-widget")];
+places.forEach((place) => place.dispatchEvent(new Event("talweg:start")));
+return new Promise((done) => {
+  const look = () => (places.every((place) => place.dataset.state) ? done(true) : setTimeout(look, 50));
+  look();
+});
+"""
+
 
 class Handler(http.server.SimpleHTTPRequestHandler):
     """Serves the site below PREFIX and nothing else."""
@@ -176,6 +186,10 @@ class Browser:
             " if (button) button.click(); else document.documentElement.dataset.theme = arguments[0]; }",
             name,
         )
+
+    def wake(self) -> None:
+        """Start all widgets of the page and wait for them."""
+        self.run(WAKE)
 
     def findings(self, rules: list[str] | None = None, parts: list[list[str]] | None = None) -> list[str]:
         """Critical and serious findings of axe-core, which the page must have loaded; all rules and the whole page."""

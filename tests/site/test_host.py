@@ -14,7 +14,7 @@ from selenium.webdriver.common.by import By
 from talweg.chapters import chapters
 
 from .conftest import CODES, ROOT, in_turn, parsed, turn
-from .test_widgets import START, until
+from .test_widgets import until
 
 FIGURE = "fig-ravine"  # with numbers, pairs of numbers, and none
 CHAPTER = "gradient-descent"
@@ -164,7 +164,7 @@ def test_a_figure_lives_when_it_comes_near_and_takes_no_more_room(page: Any) -> 
     assert page.run(states)[-1] == "", "the last exercise is far below"
     height = "return document.documentElement.scrollHeight"
     before = page.run(height)
-    until(lambda: page.run(START))
+    page.wake()
     page.run("return new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
     count = len(page.run(states))
     assert abs(page.run(height) - before) < 12 * count
@@ -178,13 +178,12 @@ def test_what_fails_is_said_there_and_the_rest_lives(page: Any) -> None:
         const [, place] = document.querySelectorAll(".talweg-widget");
         place.dataset.module = "data:text/javascript,export default { render() { throw new Error('broken') } }";
     """)
-    page.run(START)
+    page.wake()
     sentence = until(lambda: page.driver.find_elements(By.CSS_SELECTOR, ".widget-failed"))
     assert [one.text for one in sentence] == [
         word(EDITION, "This could not be started. The rest of the page works; reloading may help.")
     ]
     states = "return [...document.querySelectorAll('.talweg-widget')].map((place) => place.dataset.state)"
-    until(lambda: None not in page.run(states))
     assert [state for state in page.run(states) if state != "live"] == ["failed"]
     assert page.run("return Boolean(document.querySelectorAll('.talweg-widget')[1].querySelector('.talweg-still svg'))")
     page.take()

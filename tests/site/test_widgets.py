@@ -54,14 +54,6 @@ window.dispatchEvent(new CustomEvent("talweg:progress", { detail: { key: "*" } }
 """
 
 
-# Widgets come to life when they come near the window; a test wants all of them. True once they are.
-START = """
-const places = [...document.querySelectorAll(".talweg-widget")];
-places.forEach((place) => place.dispatchEvent(new Event("talweg:start")));
-return places.every((place) => place.dataset.state === "live");
-"""
-
-
 @contextmanager
 def speaking(code: str) -> Iterator[None]:
     """The library speaks that language, as it did when the notebooks were made."""
@@ -103,7 +95,7 @@ def show(browser: Any, path: str, count: int) -> None:
     """Open a page, or stay on it, and wait for `count` exercises."""
     if not browser.driver.current_url.endswith("/" + path):
         browser.open(path)
-    until(lambda: browser.run(START))
+    browser.wake()
     until(lambda: len(browser.driver.find_elements(By.CSS_SELECTOR, ".tw-exercise")) >= count)
 
 
@@ -344,7 +336,7 @@ def test_what_was_done_is_remembered_listed_saved_forgotten_and_loaded(wide: Any
     assert f"{chapter}.html" in tally.find_element(By.XPATH, "..").get_attribute("href")
 
     page.open(f"{code}/index.html")
-    until(lambda: page.run(START))
+    page.wake()
     box = until(lambda: page.driver.find_elements(By.CSS_SELECTOR, ".tw-progress"))[0]
     listed = exercises.progress()
     folds = box.find_elements(By.CSS_SELECTOR, "details")
