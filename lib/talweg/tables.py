@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from html import escape
@@ -12,6 +13,8 @@ from talweg.labels import DECIMAL, label
 from talweg.output import show
 
 __all__ = ["table"]
+
+SUBSCRIPT = re.compile(r"\b(\w)_(\w+)")  # of a symbol, "λ_max"; names such as "fan_in" stay
 
 
 def table(columns: Mapping[str, Sequence[Any]], digits: int = 4) -> None:
@@ -94,7 +97,7 @@ def _written(value: Any, digits: int) -> str:
 
 
 def _words(text: str) -> str:
-    return escape(DECIMAL.sub(decimal(), label(text)))
+    return SUBSCRIPT.sub(r"\1<sub>\2</sub>", escape(DECIMAL.sub(decimal(), label(text))))
 
 
 def _width(text: str) -> int:

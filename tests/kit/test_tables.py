@@ -44,10 +44,26 @@ def test_a_notebook_gets_a_table_in_the_readers_notation(monkeypatch):
     shown = []
     monkeypatch.setattr("talweg.tables.show", lambda text, richer: shown.append((text, richer["text/html"])))
     talweg.use("de")
-    talweg.table({"method": ["GD, η = 0.8", "a < b"], "loss": [0.25, -1.2e-7], "steps": [800, -12_000]})
+    talweg.table(
+        {"method": ["GD, η = 0.8", "a < b"], "loss": [0.25, -1.2e-7], "steps": [800, -12_000], "λ_max": ["fan_in", ""]}
+    )
     (text, _html), soup = shown[0], BeautifulSoup(shown[0][1], "html.parser")
     assert "0.25" in text and "12 000" in text
-    assert [head.get_text() for head in soup.select("th")] == ["Verfahren", "Verlust", "Anzahl der Schritte"]
+    assert [head.get_text() for head in soup.select("th")] == ["Verfahren", "Verlust", "Anzahl der Schritte", "λmax"]
     cells = [cell.get_text() for cell in soup.select("td")]
-    assert cells == ["GD, η = 0,8", "0,25", "800", "a < b", "−1,2·10⁻⁷", "−12\N{NARROW NO-BREAK SPACE}000"]
-    assert [cell["style"][-5:] for cell in soup.select("tbody tr:first-child td")] == [" left", "right", "right"]
+    assert cells == [
+        "GD, η = 0,8",
+        "0,25",
+        "800",
+        "fan_in",
+        "a < b",
+        "−1,2·10⁻⁷",
+        "−12\N{NARROW NO-BREAK SPACE}000",
+        "",
+    ]
+    assert [cell["style"][-5:] for cell in soup.select("tbody tr:first-child td")] == [
+        " left",
+        "right",
+        "right",
+        " left",
+    ]

@@ -81,7 +81,8 @@ class ClaimRenderer:
             text = lead(sentence, "：" if code == "zh" else ":") if said else sentence
             renderer.renderer.nested_render_text(text, data.line or 0, inline=True)
         if said:
-            line += [nodes.Text(" "), nodes.inline("", said, classes=["claim-numbers"])]
+            space = "" if code == "zh" else " "  # the Chinese colon brings its own
+            line += [nodes.Text(space), nodes.inline("", said, classes=["claim-numbers"])]
         return [line]
 
 
