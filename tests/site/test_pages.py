@@ -15,16 +15,8 @@ pytestmark = pytest.mark.browser
 
 def test_page_loads_without_errors_and_without_other_hosts(wide: Any, shown_page: str) -> None:
     wide.open(shown_page)
-<<<<<<< HEAD
     wide.run("return new Promise(done => setTimeout(() => done(true), 150))")  # figures come after the load event
-=======
-    # Mathematics and figures come after the load event.
-    wide.run(
-        "return (window.MathJax && MathJax.startup ? MathJax.startup.promise : Promise.resolve())"
-        ".then(() => new Promise(done => setTimeout(() => done(true), 150)))"
-    )
     wide.wake()
->>>>>>> wt-H
     log = wide.take()
     assert not log.errors
     assert not log.foreign(wide.site)

@@ -118,14 +118,10 @@ def finish_edition(app: Sphinx, exception: Exception | None) -> None:
         if page.stem not in app.env.found_docs:
             page.unlink()  # of a chapter that is no more; Sphinx leaves it
     root, code = build_of(app).root, build_of(app).code
-<<<<<<< HEAD
     pages, site = Path(app.outdir), root / "_build" / "html"
-    link_tree(root / "notebooks" / code, pages / "notebooks")
+    offer_notebooks(root / "notebooks" / code, pages / "notebooks")
     prefix = f"{code}/" if build_of(app).in_site else ""
     write_passages(pages, pages.parent / "passages", prefix, code, root)
-=======
-    offer_notebooks(root / "notebooks" / code, Path(app.outdir) / "notebooks")
->>>>>>> wt-F
     if not build_of(app).in_site:
         build_index(pages.parent, pages)
         return
