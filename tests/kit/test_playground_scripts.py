@@ -214,7 +214,10 @@ def test_with_its_best_rate_momentum_wins_and_no_other_rate_is_better(javascript
     told = outcomes(javascript, monkeypatch, preset)
     assert told["Momentum"]["t"] < told["Adam"]["t"] < told["SGD"]["t"] < preset["steps"]
     root = math.sqrt(preset["kappa"])
-    best = {"SGD": {"lr": 2 / (1 + preset["kappa"])}, "Momentum": {"lr": 4 / (1 + root) ** 2, "momentum": ((root - 1) / (root + 1)) ** 2}}
+    best = {
+        "SGD": {"lr": 2 / (1 + preset["kappa"])},
+        "Momentum": {"lr": 4 / (1 + root) ** 2, "momentum": ((root - 1) / (root + 1)) ** 2},
+    }
     for method in preset["methods"]:
         for key, value in best.get(method["name"], {}).items():
             assert method[key] == pytest.approx(value, rel=1e-3)
