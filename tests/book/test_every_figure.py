@@ -46,7 +46,12 @@ def eigenplanes():
 
 
 # Figures that cannot be made without arguments.
-SAMPLES = {"first_to_arrive": figures.first_to_arrive, "slices": slices, "eigenplanes": eigenplanes, "rescaling": lambda: figures.rescaling(*network())}
+SAMPLES = {
+    "first_to_arrive": figures.first_to_arrive,
+    "slices": slices,
+    "eigenplanes": eigenplanes,
+    "rescaling": lambda: figures.rescaling(*network()),
+}
 
 
 def make(name):

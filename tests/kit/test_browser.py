@@ -13,6 +13,7 @@ from selenium.webdriver.support.select import Select
 
 import talweg
 from talweg import figures
+from talweg.widgets import Prediction
 from talweg_site.author.widgets import BORROWED
 
 pytestmark = pytest.mark.browser
@@ -56,7 +57,7 @@ def browser():
 def opened(browser, tmp_path):
     """`opened(widget, hash="", published=True)`: the page with that widget, drawn."""
 
-    def open_page(widget, hash="", published=True, width=1000, reduced=False):
+    def open_page(widget, hash="", published=True, width=1000, reduced=False, height=1400):
         state = {
             name: value for name, value in widget.get_state().items() if not name.startswith("_") and name != "layout"
         }
@@ -65,7 +66,7 @@ def opened(browser, tmp_path):
         (tmp_path / "page.html").write_text(page.replace("STATE", json.dumps(state)), encoding="utf-8")
         motion = [{"name": "prefers-reduced-motion", "value": "reduce" if reduced else "no-preference"}]
         browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": motion})
-        size = {"width": width, "height": 1400, "deviceScaleFactor": 1, "mobile": False}
+        size = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False}
         browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
         browser.get("about:blank")
         browser.get((tmp_path / "page.html").as_uri() + hash)
@@ -117,15 +118,14 @@ def test_everything_is_reached_by_keyboard(opened):
     browser = opened(figures.playground("beale", ["SGD", "Adam"]))
     browser.execute_script("document.body.tabIndex = -1; document.body.focus()")
     reached = []
-    for _ in range(30):
+    for _ in range(40):
         browser.switch_to.active_element.send_keys(Keys.TAB)
         element = browser.switch_to.active_element
         if element.tag_name == "body":
             break
         reached.append(element.get_attribute("class") or element.get_attribute("name") or element.tag_name)
-    assert reached[0] == "tw-handle" and {"tw-play", "steps", "lr", "beta1", "beta2", "select", "tw-away"} <= set(
-        reached
-    )
+    assert reached[:5] == ["tw-chip"] * 4 + ["tw-handle"]
+    assert {"tw-play", "steps", "lr", "tw-number", "select", "tw-more", "tw-away"} <= set(reached)
     handle = browser.find_element(By.CSS_SELECTOR, ".tw-handle")
     before = browser.execute_script("return model.get('start')")
     handle.send_keys(Keys.ARROW_RIGHT, Keys.ARROW_UP, Keys.SHIFT + Keys.ARROW_UP)
@@ -195,6 +195,127 @@ def test_in_jupyter_the_address_is_left_alone(opened):
         "beale",
         "#playground=saddle;20;1,1;50;Lion",
     ]
+
+
+def box(browser, selector):
+    """Top and bottom of the last such element in the window, in CSS pixels."""
+    found = browser.find_elements(By.CSS_SELECTOR, selector)[-1]
+    return browser.execute_script("const b = arguments[0].getBoundingClientRect(); return [b.top, b.bottom]", found)
+
+
+@pytest.mark.parametrize(("width", "height"), [(1366, 700), (390, 844)])
+def test_map_and_rates_are_on_screen_together(opened, width, height):
+    """The caption asks to tune each rate while one looks at the map."""
+    browser = opened(figures.playground(), width=width, height=height)
+    browser.find_elements(By.CSS_SELECTOR, "input[name=lr]")[-1].send_keys(Keys.ARROW_LEFT)
+    for selector in (".tw-panel svg", "input[name=lr]"):
+        first = browser.find_elements(By.CSS_SELECTOR, selector)[0 if "svg" in selector else -1]
+        top, bottom = browser.execute_script(
+            "const b = arguments[0].getBoundingClientRect(); return [b.top, b.bottom]", first
+        )
+        assert 0 <= top < bottom <= height, selector
+    map_bottom = browser.execute_script("return document.querySelector('.tw-legend').getBoundingClientRect().bottom")
+    assert width > 600 or map_bottom <= box(browser, "input[name=lr]")[0]  # nor does it lie over what is moved
+
+
+def test_presets_set_everything_and_show_which_one_is_on(opened):
+    browser = opened(figures.playground())
+    pressed = "return [...document.querySelectorAll('.tw-chip')].map((chip) => chip.getAttribute('aria-pressed'))"
+    assert browser.execute_script(pressed) == ["true", "false", "false", "false"]
+    browser.find_elements(By.CSS_SELECTOR, ".tw-chip")[1].click()
+    until(lambda: browser.execute_script(pressed) == ["false", "true", "false", "false"])
+    until(lambda: "Momento llega al mínimo, en (0; 0), en el paso 36" in said(browser))
+    assert browser.switch_to.active_element.get_attribute("class") == "tw-chip"
+    browser.find_elements(By.CSS_SELECTOR, "input[name=lr]")[0].send_keys(Keys.ARROW_LEFT)
+    until(lambda: browser.execute_script(pressed) == ["false"] * 4)
+
+
+def test_a_run_that_diverges_ends_with_an_arrow_at_the_rim(opened):
+    browser = opened(figures.playground("ravine", [{"name": "SGD", "lr": 0.105}]))
+    path = browser.find_element(By.CSS_SELECTOR, ".tw-panel .tw-trace").get_attribute("d")
+    assert path.count("L") < 15  # of 200
+    arrows = browser.find_elements(By.CSS_SELECTOR, ".tw-panel svg .tw-head[transform*=rotate]")
+    assert arrows and arrows[0].get_attribute("visibility") == "visible"
+    browser.find_elements(By.CSS_SELECTOR, ".tw-player button")[2].click()
+    assert arrows[0].get_attribute("visibility") == "hidden"
+
+
+def test_a_number_is_typed_refused_and_taken(opened):
+    browser = opened(figures.momentum())
+    field, slider = (
+        browser.find_elements(By.CSS_SELECTOR, f".tw-slider {what}")[0] for what in (".tw-number", "[type=range]")
+    )
+    assert slider.accessible_name == "Tamaño del paso por valor propio, ηλ"
+    assert browser.execute_script("return arguments[0].labels.length", slider) == 1
+    refused = browser.find_element(By.CSS_SELECTOR, ".tw-refused")
+    before = said(browser)
+    for text, why in (("dos", "«dos» no es un número."), ("5", "5 queda fuera del intervalo de 0 a 4.")):
+        field.click()
+        browser.execute_script("arguments[0].select()", field)
+        field.send_keys(text, Keys.ENTER)
+        assert refused.text == why and field.get_attribute("aria-invalid") == "true"
+        assert field.get_attribute("value") == text and said(browser) == before
+    browser.execute_script("arguments[0].select()", field)
+    field.send_keys("1,237", Keys.ENTER)
+    assert browser.execute_script("return model.get('product')") == 1.237 and refused.text == ""
+    until(lambda: slider.get_attribute("aria-valuetext") == "1,24")
+    slider.send_keys(Keys.ARROW_RIGHT)
+    until(lambda: browser.execute_script("return model.get('product')") == 1.25)  # back on a round value
+    until(lambda: field.get_attribute("value") == "1,25")
+
+
+def test_a_guess_is_made_by_keys_and_then_seen_beside_the_truth(opened):
+    browser = opened(figures.first_to_arrive())
+    truth = browser.find_element(By.CSS_SELECTOR, ".tw-truth")
+    assert not truth.is_displayed() and said(browser).startswith("Ponlos en el orden")
+    down = browser.find_element(By.CSS_SELECTOR, "[data-item=Adam][data-by='1']")
+    down.send_keys(Keys.ENTER)
+    until(lambda: said(browser) == "Adam: ahora en el puesto 2 de 3.")
+    held = browser.switch_to.active_element
+    assert (held.get_attribute("data-item"), held.get_attribute("data-by")) == ("Adam", "1")
+    reveal = browser.find_element(By.CSS_SELECTOR, ".tw-reveal")
+    reveal.send_keys(Keys.ENTER)
+    until(lambda: said(browser).startswith("Aciertas 3 de 3 puestos. El momento llega en el paso 36; Adam, en el 55"))
+    assert browser.find_element(By.CSS_SELECTOR, ".tw-truth").is_displayed()
+    browser = opened(figures.first_to_arrive())  # remembered
+    until(lambda: said(browser).startswith("Aciertas 3 de 3"))
+    browser.find_element(By.CSS_SELECTOR, ".tw-reveal").click()
+    until(lambda: not browser.find_element(By.CSS_SELECTOR, ".tw-truth").is_displayed())
+    browser.execute_script("localStorage.setItem('talweg:guess:first-to-arrive', '{\"guess\": [\"SGD\", 3]}')")
+    browser = opened(figures.first_to_arrive())  # what is no guess is left alone
+    assert browser.execute_script("return model.get('guess')") == ["Adam", "Momentum", "SGD"]
+
+
+class Mean(Prediction):
+    def __init__(self):
+        super().__init__(name="mean", kind="number", truth=3.5, guess=1.0, axis={"low": 1, "high": 6})
+
+    def _words(self):
+        return super()._words() | {"figure": "Die", "question": "Mean?", "guess": "Mean", "said": "It is (1 + 6)/2."}
+
+
+class Halves(Prediction):
+    def __init__(self):
+        axis = {"x": [0, 1, 2], "low": 0, "high": 1}
+        super().__init__(name="halves", kind="line", truth=[1, 0.5, 0.25], guess=[0.5, 0.5, 0.5], axis=axis)
+
+    def _words(self):
+        return super()._words() | {"figure": "Halves", "question": "?", "x": "t", "y": "L", "said": "It halves."}
+
+
+def test_numbers_and_curves_are_guessed_too(opened):
+    browser = opened(Mean())
+    field = browser.find_element(By.CSS_SELECTOR, ".tw-number")
+    field.click()
+    field.send_keys("3", Keys.ENTER)
+    press(browser, ".tw-reveal")
+    until(lambda: said(browser) == "Esperabas 3; sale 3,5. It is (1 + 6)/2.")
+    browser = opened(Halves())
+    first, *_ = browser.find_elements(By.CSS_SELECTOR, ".tw-handle")
+    first.send_keys(*[Keys.ARROW_UP] * 20)
+    until(lambda: browser.execute_script("return model.get('guess')") == [1, 0.5, 0.5])
+    press(browser, ".tw-reveal")
+    until(lambda: said(browser).startswith("Tu curva se aparta de la verdadera 0,0833 de media."))
 
 
 def test_methods_are_added_changed_and_removed(opened):

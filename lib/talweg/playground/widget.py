@@ -86,7 +86,10 @@ class Playground(Figure):
             grid={"span": x[-1].item(), "z": z.tolist()},
             surface=surface,
             kappa=kappa,
-            methods=[_complete(method, surface, kappa) for method in _several(known.get("methods", USUAL) if methods is None else methods)],
+            methods=[
+                _complete(method, surface, kappa)
+                for method in _several(known.get("methods", USUAL) if methods is None else methods)
+            ],
             start=known["start"] if start is None else start,
             steps=known["steps"] if steps is None else steps,
         )

@@ -5,4 +5,17 @@ from talweg.widgets.base import Figure, Widget, batch
 from talweg.widgets.parameters import Choice, Number, Numbers, Switch
 from talweg.widgets.prediction import Prediction
 
-__all__ = ["BASE", "CHOICE", "Choice", "Figure", "Number", "Numbers", "Prediction", "Switch", "Widget", "batch", "script", "style"]
+__all__ = [
+    "BASE",
+    "CHOICE",
+    "Choice",
+    "Figure",
+    "Number",
+    "Numbers",
+    "Prediction",
+    "Switch",
+    "Widget",
+    "batch",
+    "script",
+    "style",
+]

@@ -2,6 +2,7 @@
 
 import pytest
 
+import talweg
 from talweg import figures
 
 
@@ -20,3 +21,14 @@ def test_bad_arguments_are_named(make, message):
     with pytest.raises(ValueError) as error:
         make()
     assert message in str(error.value)
+
+
+def test_the_bet_is_computed_and_its_sentence_tells_what_came_out():
+    talweg.use("es")
+    bet = figures.first_to_arrive()
+    assert bet.truth == sorted(bet.steps, key=bet.steps.get) == ["Momentum", "Adam", "SGD"]
+    assert bet.guess == ["Adam", "Momentum", "SGD"]  # as the chapter's story has it: Adam first
+    for steps in bet.steps.values():
+        assert str(steps) in bet.words["said"]
+    with pytest.raises(ValueError, match="guess must be of the kind of the truth"):
+        bet.guess = ["Adam", "SGD"]
