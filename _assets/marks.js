@@ -1,6 +1,6 @@
-// Words that a search has found, marked on the page it leads to: `?highlight=…`. They are ranges that the browser paints
+// Words that a search has found, marked on the page it leads to: `?mark=…`. They are ranges that the browser paints
 // (CSS Custom Highlight API), so nothing in the page changes; a browser that lacks them only opens the place.
-const PARAMETER = "highlight";
+const PARAMETER = "mark"; // `highlight` belongs to a script of Sphinx, which changes the page
 const LONGEST = 60; // letters of a word to mark; nothing that a search finds is longer
 
 // The address of a hit, with the words to mark there: those that the excerpt marks, in the form in which they stand there.

@@ -102,6 +102,7 @@ function later() {
 follow();
 wireBar();
 wireCitation();
-markFound();
+// Formulas that are set in the browser replace the text around them: words are marked after that.
+addEventListener("load", () => (window.MathJax?.startup?.promise ?? Promise.resolve()).then(markFound));
 for (const what of ["scroll", "resize"]) addEventListener(what, later, { passive: true });
 for (const what of ["hashchange", "load"]) addEventListener(what, later);

@@ -26,6 +26,7 @@ def test_a_missing_chapter_is_named(make_book):
         ("    name: fig-a", "    name: fig-b", "cell 'picture': its metadata (beside caption, alt and claims)"),
         ('"question"', '"answer"', "number 3 is markdown cell 'answer' instead of markdown cell 'question'"),
         ("(a-label)=", "(another)=", "its labels are not those of chapters/es/page.md: lacks a-label; has another"),
+        ("(a-label)=\n", "", "the heading 'Words of de' has no label; put (sec-…)= in the line above it"),
         ('use("de")', 'use("es")', 'must say talweg.use("de")'),
         ("x = 2", "x = 2  # two of them", "comment '# two of them'"),
         ("print(x)", "print(x);", "ends in ';'"),

@@ -172,7 +172,7 @@ def test_a_hit_opens_its_section_with_the_words_marked(wide: Any, code: str, nam
     wide.open(f"{code}/{name}.html?search={QUESTIONS[code]}")
     until(lambda: wide.driver.find_elements(By.CSS_SELECTOR, "#search-results > li"))
     ActionChains(wide.driver).send_keys(Keys.ENTER).perform()
-    until(lambda: "highlight=" in wide.driver.current_url)
+    until(lambda: "mark=" in wide.driver.current_url)
     note = until(lambda: wide.driver.find_elements(By.CSS_SELECTOR, ".marks"))[0]
     place = urlsplit(wide.driver.current_url).fragment
     assert wide.run(f"return {{top: document.getElementById('{place}').getBoundingClientRect().top}}.top") < 900
@@ -181,7 +181,7 @@ def test_a_hit_opens_its_section_with_the_words_marked(wide: Any, code: str, nam
     assert not wide.driver.find_elements(By.CSS_SELECTOR, "article.page mark"), "nothing in the page changes"
     assert note.is_displayed()
     ActionChains(wide.driver).send_keys(Keys.ESCAPE).perform()
-    assert wide.run(MARKED) == [] and "highlight" not in wide.driver.current_url
+    assert wide.run(MARKED) == [] and "mark=" not in wide.driver.current_url
     assert wide.driver.current_url.endswith(f"#{place}") and not wide.driver.find_elements(By.CSS_SELECTOR, ".marks")
     assert not wide.take().errors
 
@@ -189,7 +189,7 @@ def test_a_hit_opens_its_section_with_the_words_marked(wide: Any, code: str, nam
 @pytest.mark.browser
 @pytest.mark.parametrize("marked", ["%00", "x" * 5000, "%5Cd(%5B", "zzzz-none"])
 def test_a_mark_that_cannot_be_is_no_error(wide: Any, marked: str) -> None:
-    wide.open(f"de/notation.html?highlight={marked}")
+    wide.open(f"de/notation.html?mark={marked}")
     until(lambda: wide.run("return document.querySelector('.on-page a') !== null"))
     assert wide.run(MARKED) == [] and not wide.take().errors
 
