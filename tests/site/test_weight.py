@@ -24,7 +24,7 @@ CHAPTERS = sorted(path.stem for path in (ROOT / "chapters" / "es").glob("*.ipynb
 BYTES = {"es": 500_000, "de": 500_000, "ru": 550_000, "zh": 1_200_000}
 REQUESTS = 60
 PACKED = (".woff2", ".png", ".jpg", ".webp")  # as small as they get
-ASKED_FOR = re.compile(r'[\w./-]*_static/[\w./-]+\.(?:m?js|css|woff2|json)')
+ASKED_FOR = re.compile(r"[\w./-]*_static/[\w./-]+\.(?:m?js|css|woff2|json)")
 FACE = re.compile(r'font-family: "([^"]+)".*?(?:unicode-range: ([^;]+);)?[^;]*src: url\("([^"]+)"\)')
 
 
@@ -78,7 +78,9 @@ def test_the_landing_page_keeps_to_its_budget() -> None:
 def test_nothing_stands_between_a_page_and_its_first_sight(page_path: str) -> None:
     """A script in the head is short and inside, or waits; style sheets are the book's own."""
     head = parsed(SITE / page_path).head
-    scripts = [tag for tag in head.find_all("script", src=True) if not tag.has_attr("defer") and tag.get("type") != "module"]
+    scripts = [
+        tag for tag in head.find_all("script", src=True) if not tag.has_attr("defer") and tag.get("type") != "module"
+    ]
     assert not scripts
     sheets = {Path(tag["href"].split("?")[0]).name for tag in head.find_all("link", rel="stylesheet")}
     assert not sheets - {"fonts.css", "pygments.css", "talweg.css", "landing.css"}
@@ -135,11 +137,13 @@ def test_formulas_of_all_kinds_are_set_and_a_broken_one_is_named() -> None:
 @cache
 def drawn_by(code: str) -> frozenset[int]:
     """The characters that an edition's fonts draw together."""
-    return frozenset().union(*(TTFont(file).getBestCmap() for file in (SITE / code / "_static" / "fonts").glob("*.woff2")))
+    return frozenset().union(
+        *(TTFont(file).getBestCmap() for file in (SITE / code / "_static" / "fonts").glob("*.woff2"))
+    )
 
 
 # Signs that no font of the book has: the reader's system draws them.
-LEFT_TO_THE_SYSTEM = set("⟲✗ᵀᵢₜᵏᵗ⭐▶⏸📋…\ufe0f\ufeff\u200b\u2060\u2061\u2062\u2009\u200a\u00ad\u202f\u00a0\n\t")
+LEFT_TO_THE_SYSTEM = set("⟲✗ᵀᵢₜᵏᵗⱼ⭐▶⏸📋…\ufe0f\ufeff\u200b\u2060\u2061\u2062\u2009\u200a\u00ad\u202f\u00a0\n\t")
 
 
 def test_fonts_draw_what_the_pages_show(edition_page: str) -> None:
@@ -153,7 +157,9 @@ def test_fonts_draw_what_the_pages_show(edition_page: str) -> None:
 @pytest.mark.parametrize("code", CODES)
 def test_chinese_fonts_are_for_the_chinese_edition(code: str) -> None:
     folder = SITE / code / "_static" / "fonts"
-    chinese = {path.name: path.stat().st_size for path in folder.glob("*.woff2") if path.stem.startswith(("hei", "song"))}
+    chinese = {
+        path.name: path.stat().st_size for path in folder.glob("*.woff2") if path.stem.startswith(("hei", "song"))
+    }
     if code == "zh":
         assert set(chinese) == {"hei.woff2", "hei-bold.woff2", "song.woff2"} and sum(chinese.values()) < 750_000
     else:

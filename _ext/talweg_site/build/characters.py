@@ -15,7 +15,10 @@ CYRILLIC = re.compile("[\u0400-\u04ff]")
 # What Chinese sets in the width of a character of its own, and other languages do not.
 CHINESE_MARKS = "‘’“”—…"
 # What a reader or a figure may write on any page: figures count in superscripts and Greek letters.
-ALWAYS = "".join(map(chr, range(0x20, 0x7F))) + "\u00a0\u202f…–—−·×÷±≤≥≠≈→←↑↓√‖∞∈⁰¹²³⁴⁵⁶⁷⁸⁹⁻⁺ⁿ₀₁₂₃₄₅₆₇₈₉αβγδεζηθκλμνξπρστφχψωΔΣ✓"
+ALWAYS = (
+    "".join(map(chr, range(0x20, 0x7F)))
+    + "\u00a0\u202f…–—−·×÷±≤≥≠≈→←↑↓√‖∞∈⁰¹²³⁴⁵⁶⁷⁸⁹⁻⁺ⁿ₀₁₂₃₄₅₆₇₈₉αβγδεζηθκλμνξπρστφχψωΔΣ✓"
+)
 ESCAPE = re.compile(r"\\u([0-9a-fA-F]{4})")
 
 
@@ -27,14 +30,14 @@ class Characters:
     seldom: frozenset[str]
 
 
-def used_in(pages: list[Path], words: list[Path], code: str) -> Characters:
+def used_in(pages: list[Path], words: list[Path], code: str | None) -> Characters:
     """The characters of the pages, and of files with words that a script may put on any of them.
 
-    code: the edition, whose own script is never seldom.
+    code: the edition, whose own script is never seldom; None: a page of all languages.
     """
     counts = Counter(char for page in pages for char in set(_text(page)))
     always = set(ALWAYS).union(*(_text(path) for path in words))
-    foreign = [script for name, script in {"zh": CHINESE, "ru": CYRILLIC}.items() if name != code]
+    foreign = [script for name, script in {"zh": CHINESE, "ru": CYRILLIC}.items() if code and name != code]
     seldom = {char for char, n in counts.items() if n == 1 and any(s.match(char) for s in foreign)} - always
     shown = {char for char in always | set(counts) if char.isprintable() or char in "\u00a0\u00ad\u202f\u2009"}
     return Characters(frozenset(shown - seldom), frozenset(seldom))

@@ -12,7 +12,6 @@ from fontTools.subset import Options, Subsetter
 from fontTools.ttLib import TTFont
 from fontTools.varLib.instancer import instantiateVariableFont
 
-
 logging.getLogger("fontTools").setLevel(logging.WARNING)  # else each table that is cut is a line of the build
 
 

@@ -21,7 +21,9 @@ from talweg_site.editions import Edition, build_of
 
 VERSION = "1"  # raise it when the way of cutting changes
 SCRIPTS = ("latin", "latin-ext", "cyrillic", "greek")
-SUPERSCRIPTS = "¹²³"  # the others are in the font of formulas alone, and two kinds of figures would stand in one exponent
+SUPERSCRIPTS = (
+    "¹²³"  # the others are in the font of formulas alone, and two kinds of figures would stand in one exponent
+)
 
 
 @dataclass(frozen=True)
@@ -90,6 +92,8 @@ def chosen(face: Face, shown: Iterable[str]) -> str:
     """Those of the characters that the face is to hold."""
     if face.chinese:
         return "".join(sorted(char for char in shown if CHINESE.match(char) or char in CHINESE_MARKS))
+    if face.display:
+        return "".join(sorted(set("Talweg") & set(shown)))
     left_out = SUPERSCRIPTS if face is not MATH else ""
     return "".join(sorted(char for char in shown if not CHINESE.match(char) and char not in left_out))
 
@@ -182,7 +186,7 @@ def provide(app: Sphinx, exception: Exception | None) -> None:
     root, edition = build_of(app).root, build_of(app).edition
     pages = sorted(Path(app.outdir).glob("*.html" if edition else "index.html"))
     words = [*characters.word_files(root, edition), *sorted((root / "_assets").glob("*.js"))]
-    shown = characters.used_in(pages, words, edition.code if edition else "zh")
+    shown = characters.used_in(pages, words, edition and edition.code)
     write_fonts(root, Path(app.outdir) / "_static" / "fonts", faces_of(edition), shown)
 
 

@@ -10,7 +10,9 @@ from typing import Any
 from PIL import Image
 from sphinx.application import Sphinx
 
-IMAGE = re.compile(r'<img (?P<attributes>[^>]*?src="[^"]*_images/(?P<name>[^"/]+\.(?:png|jpe?g|gif|webp))"[^>]*?)\s*/?>')
+IMAGE = re.compile(
+    r'<img (?P<attributes>[^>]*?src="[^"]*_images/(?P<name>[^"/]+\.(?:png|jpe?g|gif|webp))"[^>]*?)\s*/?>'
+)
 
 
 @cache

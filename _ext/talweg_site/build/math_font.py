@@ -10,7 +10,9 @@ from fontTools.ttLib import TTFont
 
 from talweg_site.build.cutting import subset
 
-FILE = Path("@fontsource") / "stix-two-math" / "files" / "stix-two-math-latin-400-normal.woff"  # .woff2 takes ten times as long to read
+FILE = (
+    Path("@fontsource") / "stix-two-math" / "files" / "stix-two-math-latin-400-normal.woff"
+)  # .woff2 takes ten times as long to read
 STRETCHED = "√()[]{}|‖/⟨⟩"
 WIDEST = 1.25  # how wide a tall bracket may be, in widths of the plain one
 PRIME = "′"

@@ -39,7 +39,9 @@ def copy_assets(app: Sphinx, exception: Exception | None) -> None:
 def keep_own_files(app: Sphinx, pagename: str, templatename: str, context: dict[str, Any], doctree: Any) -> None:
     """Leave out the style sheets and scripts that Sphinx and its extensions add: the page does without them."""
     context["css_files"] = [sheet for sheet in context["css_files"] if Path(sheet.filename).name in OWN_SHEETS]
-    context["script_files"] = [script for script in context["script_files"] if Path(script.filename or "").name not in UNUSED]
+    context["script_files"] = [
+        script for script in context["script_files"] if Path(script.filename or "").name not in UNUSED
+    ]
 
 
 def setup(app: Sphinx) -> None:
