@@ -204,17 +204,18 @@ def test_output_that_no_other_run_repeats_is_refused(make_book, edit, capsys, co
 @pytest.mark.slow
 def test_too_large_a_notebook_is_refused(make_book, edit, capsys):
     book = make_book(("es",))
-    edit(book / "chapters/es/page.md", "print(x)", "print(('x' * 99 + '\\n') * 6000)")
+    edit(book / "chapters/es/page.md", "print(x)", "print(('x' * 99 + '\\n') * 8000)")
     assert run(book) == 1
-    assert "KB; the limit is 500 KB" in capsys.readouterr().err
+    assert "KB; the limit is 700 KB" in capsys.readouterr().err
 
 
 def test_pictures_are_counted_and_weighed():
-    png = nbformat.v4.new_output("display_data", data={"image/png": "A" * 60_000})
+    png = nbformat.v4.new_output("display_data", data={"image/png": "A" * 60_000, "image/svg+xml": "<svg/>" * 11_000})
     cells = [nbformat.v4.new_code_cell(id=f"c{i}", outputs=[png]) for i in range(7)]
     _, errors = execute.size_problems(nbformat.v4.new_notebook(cells=cells), "", "page.md")
-    assert "7 PNG pictures; the limit is 6" in errors[0]
-    assert "cell 'c0': a PNG of 45 KB; the limit is 40 KB" in errors[1]
+    assert "7 pictures of type image/png; the limit is 6" in errors[0]
+    assert "cell 'c0': a picture (image/png) of 45 KB; the limit is 40 KB" in errors[1]
+    assert any("cell 'c6': a picture (image/svg+xml) of 66 KB; the limit is 60 KB" in error for error in errors)
 
 
 @pytest.mark.parametrize(("options", "message"), [(["--lang", "fr"], "language 'fr'"), (["nope"], "chapter 'nope'")])

@@ -1,7 +1,9 @@
 """Figures: words and numbers of the edition, no boxes, small files, the same bytes; failures leave nothing behind."""
 
 import io
+import itertools
 import json
+import re
 import warnings
 
 import matplotlib
@@ -11,11 +13,13 @@ import torch
 matplotlib.use("Agg")
 
 from matplotlib import pyplot  # noqa: E402
+from matplotlib.text import Text  # noqa: E402
 
 import talweg  # noqa: E402
 from talweg import i18n, plots  # noqa: E402
 from talweg.labels import LABELS  # noqa: E402
 from talweg.landscape import Surface, plane  # noqa: E402
+from talweg.plots.colors import colors_of  # noqa: E402
 from talweg.surfaces import Quadratic, Rosenbrock  # noqa: E402
 from talweg.uncertainty import t_interval  # noqa: E402
 
@@ -56,14 +60,19 @@ DRAWINGS = {
     "differences": lambda: plots.differences(
         {"a − b": {"mean": 0.01, "low": -0.02, "high": 0.04}, "a − c": {"mean": -0.05, "low": -0.06, "high": -0.04}}
     ),
+    "errors": lambda: plots.differences(
+        {"SGD − Adam": {"mean": 0.01, "low": -0.02, "high": 0.04}}, xlabel="test_error_difference", limit=0.05
+    ),
+    "levels": lambda: plots.curves(T, log=None, hlines={1: "border"}, vlines={30: "start"}),
+    "two-maps": lambda: plots.contour({"skip": valley_surface(), "plain": valley_surface()}, log=True),
     "spectrum": lambda: plots.spectrum(torch.tensor([3.0, 1.0, -0.5])),
 }
 
 
-def png():
+def stored(kind):
     """The figure's bytes as the inline backend of a notebook stores them."""
     file = io.BytesIO()
-    pyplot.gcf().canvas.print_figure(file, format="png", bbox_inches="tight", dpi=pyplot.gcf().dpi)
+    pyplot.gcf().canvas.print_figure(file, format=kind, bbox_inches="tight", dpi=pyplot.gcf().dpi)
     return file.getvalue()
 
 
@@ -74,7 +83,7 @@ def words():
         legend = axes.get_legend()
         ticks = [t.get_text() for t in axes.get_xticklabels() + axes.get_yticklabels()]
         found += [axes.get_xlabel(), axes.get_ylabel(), *ticks]
-        found += [text.get_text() for text in legend.get_texts()] if legend else []
+        found += [text.get_text() for text in axes.texts + (legend.get_texts() if legend else [])]
     return found
 
 
@@ -85,17 +94,18 @@ def test_figures_have_no_missing_glyph_and_stay_small(name, code):
     with warnings.catch_warnings():
         warnings.simplefilter("error")  # matplotlib warns of each glyph that no font has
         assert DRAWINGS[name]() is None
-        assert len(png()) < 40_000
+        assert len(stored("png")) < 40_000
+        assert len(stored("svg")) < 60_000
 
 
 @pytest.mark.parametrize("name", DRAWINGS)
 def test_the_same_figure_has_the_same_bytes(name):
     talweg.use("ru")
     DRAWINGS[name]()
-    first = png()
+    first = stored("svg"), stored("png")
     pyplot.close("all")
     DRAWINGS[name]()
-    assert png() == first
+    assert (stored("svg"), stored("png")) == first
 
 
 def test_the_bundled_font_has_every_character_of_the_catalogs():
@@ -161,9 +171,82 @@ def test_runs_are_drawn_from_their_history():
     plots.curves({"Adam": runs, "SGD": runs[0]}, x="weight_norm")
     lines = pyplot.gca().get_lines()
     assert len(lines) == 3 and lines[0].get_color() == lines[1].get_color() != lines[2].get_color()
-    assert [t.get_text() for t in pyplot.gca().get_legend().get_texts()] == ["Adam", "SGD"]
+    assert sorted(text.get_text() for text in pyplot.gca().texts) == ["Adam", "SGD"]
     assert torch.equal(torch.as_tensor(lines[0].get_xdata()), T)
     assert pyplot.gca().get_xlabel() == "Weight norm"
+
+
+def test_a_method_has_one_colour_whatever_stands_beside_it():
+    alone, together = colors_of(["Adam"]), colors_of(["new", "SGD", "Adam", 0.1])
+    assert together[2] == alone[0] and len(set(together)) == 4
+    assert len(set(colors_of(["SGD", "Momentum", "Adam", "AdaGrad", "RMSprop", "AdamW"]))) == 6
+    assert len(colors_of(range(9))) == 9
+
+
+def test_names_stand_apart_and_in_the_order_of_the_ends():
+    plots.curves({"c": T, "a": T - 1.0, "b": T - 0.5}, log=None, hlines={58.8: "border"})
+    pyplot.gcf().canvas.draw()
+    boxes = sorted((*Text.get_window_extent(text).intervaly, text.get_text()) for text in pyplot.gca().texts)
+    assert [name for *_, name in boxes] == ["a", "b", "Border", "c"]
+    assert all(below[1] <= above[0] + 1 for below, above in itertools.pairwise(boxes))
+
+
+def test_a_name_is_beside_the_last_value_that_is_drawn():
+    plots.curves({"gone": torch.tensor([1.0, 10.0, torch.inf])})
+    assert pyplot.gca().texts[0].xy == pytest.approx((1, 10))
+
+
+def test_right_angles_are_right_and_long_maps_fill_the_frame():
+    plots.paths(VALLEY, torch.zeros(4, 2), window=((-2, 2), (-1, 1)))
+    assert pyplot.gca().get_aspect() == 1
+    plots.paths(VALLEY, torch.zeros(4, 2), window=((-2, 2), (-0.1, 0.1)))
+    assert pyplot.gca().get_aspect() == "auto"
+
+
+def test_maps_beside_each_other_share_one_scale_of_colour():
+    low, high = valley_surface(), valley_surface()
+    high = Surface(high.x, high.y, 100 * high.z + 1)
+    plots.contour({"a": low, "b": high}, log=False)
+    first, second, bar = pyplot.gcf().axes
+    assert first.collections[0].get_clim() == second.collections[0].get_clim()
+    assert first.get_aspect() == second.get_aspect() == 1 and bar.get_xlabel() == "Loss"
+    x, y, _ = low.lowest()
+    assert first.lines[0].get_xydata().tolist() == [[float(x), float(y)]]
+
+
+def test_errors_are_shares_in_per_cent_and_the_better_side_is_named():
+    talweg.use("de")
+    plots.curves({"Adam": (T[1:] / 100, T[1:] / 1000)}, log="xy", y="val_error")
+    assert {"1 %", "2 %", "5 %"} <= set(words())
+    pyplot.close("all")
+    plots.differences(
+        {"SGD − Adam": {"mean": -0.01, "low": -0.02, "high": -0.004}}, xlabel="test_error_difference", limit=0.02
+    )
+    assert {"← A besser", "B besser →"} <= set(words()) and "Prozentpunkte" in pyplot.gca().get_xlabel()
+    assert pyplot.gca().get_xlim() == (-2, 2) and pyplot.gca().lines[0].get_xdata().tolist() == [-1]
+
+
+def test_an_svg_says_nothing_of_time_and_machine_and_is_rounded():
+    plots.curves({"loss": torch.exp(-T / 9)})
+    text = stored("svg").decode()
+    assert text.startswith("<svg ") and "<metadata" not in text and "matplotlib" not in text
+    numbers = [n for path in re.findall(r' d="([^"]+)"', text) for n in re.findall(r"-?[\d.]+", path)]
+    assert len(numbers) > 100 and all(len(n.partition(".")[2]) <= 1 for n in numbers)
+
+
+def test_an_svg_forgets_the_last_digits_of_its_numbers():
+    plots.curves({"loss": torch.exp(-T / 9)})
+    first = stored("svg")
+    pyplot.close("all")
+    plots.curves({"loss": torch.exp(-T / 9) * (1 + 1e-12)})
+    assert stored("svg") == first
+
+
+def test_long_bands_are_thinned_and_keep_their_ends():
+    steps = torch.arange(1, 5001, dtype=F64)
+    plots.curves({"loss": torch.stack([steps, steps + 1], 1)}, x=steps, log="xy", band=True)
+    shown = pyplot.gca().lines[0].get_xdata()
+    assert len(shown) <= 300 and shown[0] == 1 and shown[-1] == 5000
 
 
 def test_curves_end_where_training_diverged():

@@ -16,8 +16,9 @@ from talweg_site.chapter import ChapterError
 
 TIMEOUT = 300  # seconds a cell may take; a whole notebook should need 25
 BATCH = {"TALWEG_BATCH": "1", "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "PYTHONHASHSEED": "0"}
-LARGE, TOO_LARGE = 250_000, 500_000  # bytes of an .ipynb: a warning, an error
-MAX_PICTURES, MAX_PICTURE = 6, 40_000  # PNGs in a notebook, bytes of one
+LARGE, TOO_LARGE = 400_000, 700_000  # bytes of an .ipynb: a warning, an error
+MAX_PICTURES = 6  # figures in a notebook
+MAX_PICTURE = {"image/png": 40_000, "image/svg+xml": 60_000}  # bytes of one
 UNSTABLE = {  # what differs from one run or machine to the next, as it would look in an output
     "a memory address (give the object a repr of its own)": re.compile(r"\bat 0x[0-9a-f]{6,}"),
     "the path of an installed package (mend what warns)": re.compile(r"site-packages[/\\]"),
@@ -95,22 +96,23 @@ def size_problems(notebook: nbformat.NotebookNode, text: str, label: str) -> tup
         errors.append(f"{label}: {size // 1000} KB; the limit is {TOO_LARGE // 1000} KB")
     elif size > LARGE:
         warnings.append(f"{label}: {size // 1000} KB; aim for {LARGE // 1000} KB")
-    sizes = picture_sizes(notebook)
-    if len(sizes) > MAX_PICTURES:
-        errors.append(f"{label}: {len(sizes)} PNG pictures; the limit is {MAX_PICTURES}")
-    errors += [
-        f"{label}: cell {name!r}: a PNG of {size // 1000} KB; the limit is {MAX_PICTURE // 1000} KB"
-        for name, size in sizes
-        if size > MAX_PICTURE
-    ]
+    for kind, limit in MAX_PICTURE.items():
+        sizes = picture_sizes(notebook, kind)
+        if len(sizes) > MAX_PICTURES:
+            errors.append(f"{label}: {len(sizes)} pictures of type {kind}; the limit is {MAX_PICTURES}")
+        errors += [
+            f"{label}: cell {name!r}: a picture ({kind}) of {size // 1000} KB; the limit is {limit // 1000} KB"
+            for name, size in sizes
+            if size > limit
+        ]
     return warnings, errors
 
 
-def picture_sizes(notebook: nbformat.NotebookNode) -> list[tuple[str, int]]:
-    """Cell name and size in bytes of each PNG."""
+def picture_sizes(notebook: nbformat.NotebookNode, kind: str) -> list[tuple[str, int]]:
+    """Cell name and size in bytes of each picture of a type."""
+    stored = [
+        (cell.id, output.get("data", {}).get(kind)) for cell in notebook.cells for output in cell.get("outputs", [])
+    ]
     return [
-        (cell.id, len(base64.b64decode(output.data["image/png"])))
-        for cell in notebook.cells
-        for output in cell.get("outputs", [])
-        if "image/png" in output.get("data", {})
+        (name, len(base64.b64decode(data) if kind == "image/png" else data.encode())) for name, data in stored if data
     ]

@@ -24,7 +24,7 @@ PAGE = {color: f"var(--c{place})" for place, color in enumerate(COLORS)} | {
     PAPER: "var(--talweg-bg)",
 }
 
-HEAD = re.compile(r"<svg\b[^>]*>")
+HEAD = re.compile(r"<svg\b[^>]*>(<defs><style.*?</style></defs>)?")  # a style in the page would be one for all pictures
 VIEW = re.compile(r'viewBox="0 0 ([\d.]+) ([\d.]+)"')
 HEX = re.compile(r"#[0-9a-f]{6}\b")
 ID = re.compile(r'(?<=\bid=")|(?<=href="#)|(?<=url\(#)')
@@ -41,7 +41,7 @@ def inline_svg(text: str, name: str, alt: str) -> str:
     width, height = (round(PIXELS * float(side)) for side in view.groups())
     head = (
         f'<svg class="static-figure" role="img" aria-label="{escape(alt)}" {view[0]} width="{width}" height="{height}" '
-        f'style="min-width:min({LEGIBLE}rem,{width}px)">'
+        f'style="min-width:min({LEGIBLE}rem,{width}px)" stroke-linejoin="round">'
     )
     body = HEX.sub(lambda match: PAGE.get(match[0], match[0]), ID.sub(f"{name}-", text))
     return f'<div class="static-figure-box">{HEAD.sub(head, body, count=1).strip()}</div>'

@@ -11,12 +11,15 @@ from matplotlib.figure import Figure
 __all__ = ["svg_of"]
 
 WITHOUT = dict.fromkeys(("Creator", "Date", "Format", "Type"))  # Matplotlib's metadata: version and time
-PREAMBLE = re.compile(r"^.*?(?=<svg )|<metadata>.*?</metadata>\s*|<!--.*?-->\s*", re.DOTALL)
+LEFT_OUT = re.compile(r'^.*?(?=<svg )|<metadata>.*?</metadata>|<!--.*?-->|xlink:(?=href)|(?<=<g) id="[^"]*"', re.DOTALL)
 DATA = re.compile(r'(?<=\sd=")[^"]+')
 GLYPH = re.compile(r'(?<=\sd=")[^"]+(?="\s+transform="scale\(0\.015625\)")')
-PLACE = re.compile(r'(?<=\s)(x|y|x1|x2|y1|y2|width|height|cx|cy|r)="(-?\d+\.\d+)"|translate\((-?[\d.]+) (-?[\d.]+)\)')
+FONTS = {"TalwegSansSC-Regular-": "t", "DejaVuSans-Oblique-": "o"}  # short names of letters
+PLACE = re.compile(r'(?<=\s)(?:x|y|width|height)="-?\d+\.\d+"|translate\([-\d. ]+\)')
+LETTER = re.compile(r'(<use href="[^"]+") transform="translate\((\S+) (\S+)\)"')
 NUMBER = re.compile(r"-?\d+\.\d+(?:e-?\d+)?")
-BETWEEN = re.compile(r"\s*([MLHVCSQTAZ])\s*")
+BETWEEN = re.compile(r"\s*([MLHVCSQTAZz])\s*")
+STYLE_SPACE = re.compile(r'(?<=[:;]) (?=[^"<>]*"/?>)')
 SPACE = re.compile(r">\s+<")
 
 
@@ -46,15 +49,13 @@ def svg_of(figure: Figure, **restore: object) -> str:
 
 
 def _compact(text: str) -> str:
-    text = (
-        PREAMBLE.sub("", text)
-        .replace("xlink:href=", "href=")
-        .replace(' xmlns:xlink="http://www.w3.org/1999/xlink"', "")
-    )
-    text = GLYPH.sub(lambda match: _rounded(match[0], 0), text)
+    text = GLYPH.sub(lambda match: _rounded(match[0], 0), LEFT_OUT.sub("", text))
     text = DATA.sub(lambda match: BETWEEN.sub(r"\1", _rounded(" ".join(match[0].split()), 1)), text)
     text = PLACE.sub(lambda match: _rounded(match[0], 1), text)
-    return SPACE.sub("><", text).strip() + "\n"
+    for font, short in FONTS.items():
+        text = text.replace(font, short)
+    text = LETTER.sub(r'\1 x="\2" y="\3"', text)
+    return SPACE.sub("><", STYLE_SPACE.sub("", text)).strip() + "\n"
 
 
 def _rounded(text: str, digits: int) -> str:
