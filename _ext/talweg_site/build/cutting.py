@@ -15,6 +15,11 @@ from fontTools.varLib.instancer import instantiateVariableFont
 logging.getLogger("fontTools").setLevel(logging.WARNING)  # else each table that is cut is a line of the build
 
 
+def drawn(font: TTFont) -> dict[int, str]:
+    """The code points that the font draws, each with the name of its glyph."""
+    return font.getBestCmap() or {}
+
+
 def subset(font: TTFont, characters: Iterable[str]) -> TTFont:
     """The font with these characters alone; those that it lacks are passed over."""
     options = Options(layout_features=["*"], hinting=False, notdef_outline=True)
@@ -29,7 +34,7 @@ def cut(sources: list[Path], characters: str, place: dict[str, float] | None = N
     pieces = []
     for source in sources:
         font = TTFont(source, recalcTimestamp=False, lazy=True)
-        if set(font.getBestCmap()) & set(map(ord, characters)):
+        if set(drawn(font)) & set(map(ord, characters)):
             pieces.append(subset(font, characters))
     if place:
         pieces = [instantiateVariableFont(font, place) for font in pieces]

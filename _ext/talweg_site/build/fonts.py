@@ -111,7 +111,7 @@ def write_fonts(root: Path, target: Path, faces: Iterable[Face], shown: Characte
                 name = f"{face.file}{suffix}.woff2"
                 shutil.copyfile(file, target / name)
                 written.add(name)
-                rules += _rules(face, name, ranges(TTFont(file).getBestCmap()) if suffix else "")
+                rules += _rules(face, name, ranges(cutting.drawn(TTFont(file))) if suffix else "")
     (target / "fonts.css").write_text("\n".join(rules) + "\n", encoding="utf-8")
     for path in target.iterdir():
         if path.name not in written:
@@ -122,7 +122,7 @@ def _cut(root: Path, face: Face, chars: str) -> Path | None:
     """The file of a face with these characters; None where the face has none of them."""
     modules = root / "node_modules"
     sources = face.sources(modules)
-    has = set().union(*(TTFont(source, lazy=True).getBestCmap() for source in sources))
+    has = set().union(*(cutting.drawn(TTFont(source, lazy=True)) for source in sources))
     chars = "".join(char for char in chars if ord(char) in has)
     if not chars:
         return None

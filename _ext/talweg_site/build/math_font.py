@@ -8,7 +8,7 @@ from fontTools.pens.transformPen import TransformPen
 from fontTools.pens.ttGlyphPen import TTGlyphPen
 from fontTools.ttLib import TTFont
 
-from talweg_site.build.cutting import subset
+from talweg_site.build.cutting import drawn, subset
 
 FILE = (
     Path("@fontsource") / "stix-two-math" / "files" / "stix-two-math-latin-400-normal.woff"
@@ -40,7 +40,7 @@ def cut(node_modules: Path, characters: str) -> TTFont:
 def _narrow_tall_forms(font: TTFont) -> None:
     """Chromium gives each bracket and root the room of its widest form, and a small one then has a gap behind it."""
     variants = font["MATH"].table.MathVariants
-    cmap, widths = font.getBestCmap(), font["hmtx"]
+    cmap, widths = drawn(font), font["hmtx"]
     done: set[str] = set()
     for char in STRETCHED:
         base = cmap[ord(char)]
@@ -58,7 +58,7 @@ def _narrow_tall_forms(font: TTFont) -> None:
 
 def _let_primes_hang(font: TTFont) -> None:
     """The prime of this font is drawn raised and small; MathML raises and shrinks it once more."""
-    _transform(font, font.getBestCmap()[ord(PRIME)], 1.5, 1.75, -640)
+    _transform(font, drawn(font)[ord(PRIME)], 1.5, 1.75, -640)
 
 
 def _transform(font: TTFont, name: str, across: float, up: float = 1, shift: float = 0) -> None:
