@@ -43,8 +43,8 @@ def descent(f, start, eta, steps=100):
     return torch.stack(path)
 
 
-def valley_surface():
-    return plane(VALLEY, [0.0, 0.5], [1.0, 0.0], [0.0, 1.0], span=(1.5, 1.2), resolution=41)
+def valley_surface(resolution=41):
+    return plane(VALLEY, [0.0, 0.5], [1.0, 0.0], [0.0, 1.0], span=(1.5, 1.2), resolution=resolution)
 
 
 DRAWINGS = {
@@ -64,7 +64,7 @@ DRAWINGS = {
         {"SGD − Adam": {"mean": 0.01, "low": -0.02, "high": 0.04}}, xlabel="test_error_difference", limit=0.05
     ),
     "levels": lambda: plots.curves(T, log=None, hlines={1: "border"}, vlines={30: "start"}),
-    "two-maps": lambda: plots.contour({"skip": valley_surface(), "plain": valley_surface()}, log=True),
+    "two-maps": lambda: plots.contour({"skip": valley_surface(21), "plain": valley_surface(21)}, log=True),
     "spectrum": lambda: plots.spectrum(torch.tensor([3.0, 1.0, -0.5])),
 }
 

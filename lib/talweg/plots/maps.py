@@ -19,6 +19,7 @@ from talweg.plots.style import PAPER, drawing
 __all__ = ["contour", "paths"]
 
 RESOLUTION = 121
+HIGH = "#fee838"  # the upper end of the colour scale: seen best at its lower end, in the dark theme too
 MAP, WIDE_MAP = 4.4, 3.6  # inches: height of one map, of several side by side
 LONGEST = 4  # a side of a map with one scale on both axes, in lengths of the other
 Window = tuple[tuple[float, float], tuple[float, float]]
@@ -135,7 +136,7 @@ def contour(
         for axes, (name, one) in zip(several, surfaces.items(), strict=True):
             drawn = axes.contourf(one.x.cpu(), one.y.cpu(), one.z.double().cpu(), cmap="cividis", **kind)
             x, y, _ = one.lowest()
-            axes.plot(x, y, "+", color=PAPER, markersize=9, markeredgewidth=1.5)
+            axes.plot(x, y, "+", color=HIGH, markersize=9, markeredgewidth=1.5)
             if path is not None:
                 _draw_path(axes, _trajectory(path), COLORS[1], None)
                 axes.set(xlim=one.x[[0, -1]].tolist(), ylim=one.y[[0, -1]].tolist())

@@ -19,6 +19,7 @@ from talweg.uncertainty import t_interval
 __all__ = ["differences", "intervals", "spectrum"]
 
 MARKERS = "osD^vPX"
+LONG_NAME = 24  # characters
 
 
 def intervals(
@@ -138,12 +139,13 @@ def differences(
     if not rows:
         raise ValueError("found must hold at least one interval, got none")
     unit = 100 if xlabel in SHARES else 1
-    with drawing(height=1.1 + 0.22 * len(rows)) as (_, axes):
+    names = [_in_two_lines(label(name)) for name in rows]
+    with drawing(height=1.1 + (0.34 if any("\n" in name for name in names) else 0.22) * len(rows)) as (_, axes):
         for at, row in enumerate(rows.values()):
             _draw_interval(axes, at, [unit * value for value in row])
         axes.axvline(0, color=FRAME, linewidth=0.8, zorder=0)
         axes.grid(False, axis="y")
-        axes.set_yticks(range(len(rows)), [label(name) for name in rows])
+        axes.set_yticks(range(len(rows)), names)
         axes.tick_params(axis="y", length=0)
         axes.set_ylim(len(rows) - 0.5, -0.5)
         if limit is not None:
@@ -152,6 +154,11 @@ def differences(
         if xlabel in SHARES:
             axes.set_xlabel(gettext("{name} (percentage points)").format(name=label(xlabel)))
             _name_sides(axes)
+
+
+def _in_two_lines(name: str) -> str:
+    """A name that would take half of a phone's width, broken at its minus."""
+    return name.replace(" − ", " −\n") if len(name) > LONG_NAME else name
 
 
 def _draw_interval(axes: Axes, at: int, row: list[float]) -> None:
