@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 import subprocess
 import sys
 import time
 import zipfile
+from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from sphinx.errors import ExtensionError
 
 import talweg
 from talweg.exercises import exercise, loader
 from talweg.exercises.kinds import Code
-from talweg_site.build import practice
+from talweg_site.build import practice, pyodide
 from talweg_site.build.practice import part_of_torch
+from talweg_site.build.pyodide import has_python
 
 from .conftest import ROOT, in_turn
 
@@ -110,6 +114,7 @@ def test_the_part_of_torch_computes_what_torch_does(call: str) -> None:
 
 
 @pytest.mark.browser
+@pytest.mark.skipif(not has_python(ROOT / "node_modules"), reason="NumPy for the browser could not be had")
 def test_code_is_judged_on_the_page_and_an_endless_loop_is_stopped(wide: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """Python comes when code is first run, and not before; nothing is asked of any other host."""
     [(code, chapter)] = in_turn(["gradient-descent"])[:1]
@@ -156,3 +161,32 @@ def wait_for(browser: Any, script: str, seconds: float = 120.0) -> None:
     while not browser.run(script):
         assert time.monotonic() < deadline, script
         time.sleep(0.1)
+
+
+class TestWithoutNumPy:
+    """The distribution that carries it may go: then the site is built without Python of its own."""
+
+    @pytest.fixture
+    def modules(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+        (tmp_path / "pyodide").mkdir()
+        lock = {"packages": {"numpy": {"file_name": "numpy.whl", "sha256": hashlib.sha256(b"numpy").hexdigest()}}}
+        (tmp_path / "pyodide" / "pyodide-lock.json").write_text(json.dumps(lock))
+        gone = subprocess.CompletedProcess([], 1, "", "No matching distribution found")
+        monkeypatch.setattr(pyodide.subprocess, "run", lambda *arguments, **options: gone)
+        return tmp_path
+
+    def test_pages_offer_none(self, modules: Path) -> None:
+        assert pyodide.numpy_wheel(modules) is None
+        assert not has_python(modules)
+
+    def test_a_wheel_that_was_put_there_by_hand_is_taken(self, modules: Path) -> None:
+        (modules / ".numpy-for-pyodide").mkdir()
+        (modules / ".numpy-for-pyodide" / "numpy.whl").write_bytes(b"numpy")
+        assert has_python(modules)
+        assert pyodide.numpy_wheel(modules).name == "numpy.whl"
+
+    def test_another_file_of_that_name_is_refused(self, modules: Path) -> None:
+        (modules / ".numpy-for-pyodide").mkdir()
+        (modules / ".numpy-for-pyodide" / "numpy.whl").write_bytes(b"something else")
+        with pytest.raises(ExtensionError, match="not the file that Pyodide was released with"):
+            pyodide.numpy_wheel(modules)

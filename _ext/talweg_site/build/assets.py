@@ -60,8 +60,8 @@ def copy_vendor(root: Path, target: Path) -> None:
     _copy(plotly / "package_data" / "plotly.min.js", target / "plotly.min.js")
     for name in pyodide.FILES:
         _copy(modules / "pyodide" / name, target / "pyodide" / name)
-    wheel = pyodide.numpy_wheel(modules)
-    _copy(wheel, target / "pyodide" / wheel.name)
+    if wheel := pyodide.numpy_wheel(modules):
+        _copy(wheel, target / "pyodide" / wheel.name)
     practice.pack(target / "practice.zip")
     practice.list_exercises(target / "exercises.json")
     _copy_plotly_locales(modules / "plotly.js-locales", target / "plotly-locales")

@@ -17,6 +17,7 @@ from sphinx.locale import _
 from talweg_site.address import read_address
 from talweg_site.build.assets import vendor_prefix
 from talweg_site.build.cells import code_fold
+from talweg_site.build.pyodide import has_python
 from talweg_site.build.widgets import OUTPUT
 from talweg_site.editions import EDITIONS, build_of, names, pdf_name
 
@@ -182,6 +183,7 @@ def extend_context(
         pagefind=f"{content_root}{'../' if build_of(app).in_site else ''}pagefind/",
         needs_plotly=uses_plotly(doctree),
         needs_widgets=uses_widgets(doctree),
+        has_python=has_python(build_of(app).root / "node_modules"),
         shows_code=doctree is not None and any(doctree.findall(code_fold)),
         shows_ledger=doctree is not None
         and any("talweg-claims" in table["classes"] for table in doctree.findall(nodes.table)),
