@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
+from typing import cast
 
 from babel.messages.catalog import Catalog
 from babel.messages.pofile import read_po
@@ -34,15 +36,25 @@ def bibliography(root: Path) -> dict[str, Entry]:
     return {entry.key: entry for entry in parse_file(str(root / "references.bib")).entries.values()}
 
 
+def _fields(entry: Entry) -> Mapping[str, str]:
+    """What references.bib says of a paper; pybtex has None in the class alone, which its types cannot tell."""
+    return cast("Mapping[str, str]", entry.fields)
+
+
+def _authors(entry: Entry) -> Sequence[Person]:
+    """Who wrote a paper; pybtex has None in the class alone here too."""
+    return cast("Mapping[str, Sequence[Person]]", entry.persons)["author"]
+
+
 def author_and_year(edition: Edition, entry: Entry) -> str:
     """As `build.bibliography` joins them on the site."""
-    names = [_last_name(person) for person in entry.persons["author"]]
+    names = [_last_name(person) for person in _authors(entry)]
     if len(names) > 2:
         others = word(edition, "et al.")
         who = f"{names[0]} {f'_{others}_' if others.isascii() else others}"
     else:
         who = word(edition, " and ").join(names)
-    return f"{who}{word(edition, ', ')}{entry.fields['year']}"
+    return f"{who}{word(edition, ', ')}{_fields(entry)['year']}"
 
 
 def _last_name(person: Person) -> str:
@@ -57,6 +69,7 @@ def citation(edition: Edition, keys: str) -> str:
         if key not in bibliography(edition.root):
             raise ChapterError(f"{{cite}}`{key}`: references.bib has no such entry")
         entry = bibliography(edition.root)[key]
-        found = [start + entry.fields[name] for name, start in IDENTIFIERS if name in entry.fields]
+        fields = _fields(entry)
+        found = [start + fields[name] for name, start in IDENTIFIERS if name in fields]
         links.append(f"[{author_and_year(edition, entry)}](<{found[0] if found else references}>)")
     return f"[{'; '.join(links)}]"

@@ -11,6 +11,7 @@ import copy
 import os
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any, cast
 
 import nbformat
 
@@ -45,12 +46,17 @@ def publish(md: Path, edition: Edition, taken: Mapping[str, Picture] | None = No
     except ChapterError as error:
         raise ChapterError(f"{source}: {error}") from error
     metadata = {key: executed.metadata[key] for key in ("kernelspec", "language_info") if key in executed.metadata}
-    notebook = nbformat.from_dict({"cells": cells, "metadata": metadata, "nbformat": 4, "nbformat_minor": 5})
+    notebook = _node({"cells": cells, "metadata": metadata, "nbformat": 4, "nbformat_minor": 5})
     if before:
         _refuse_hand_edit(before, notebook, path.relative_to(edition.root), source)
     notebook.metadata["talweg"] = {"sources": digest(sources(notebook))}
     nbformat.validate(notebook)
     return nbformat.v4.writes(notebook) + "\n"
+
+
+def _node(content: dict[str, Any]) -> nbformat.NotebookNode:
+    """A dict as nbformat's own: from_dict gives a node for a dict, which its types cannot tell from what it makes of a list."""
+    return cast("nbformat.NotebookNode", nbformat.from_dict(content))
 
 
 def _read(path: Path) -> nbformat.NotebookNode:
@@ -88,7 +94,7 @@ def _cells(
 
 
 def _markdown(name: str, source: str) -> nbformat.NotebookNode:
-    return nbformat.from_dict({"cell_type": "markdown", "id": name[-64:], "metadata": {}, "source": source})
+    return _node({"cell_type": "markdown", "id": name[-64:], "metadata": {}, "source": source})
 
 
 def _caption_of(cell: nbformat.NotebookNode) -> str:
@@ -105,7 +111,7 @@ def _code(
     cell: nbformat.NotebookNode, executed: nbformat.NotebookNode, picture: Picture | None, notebook: Notebook
 ) -> nbformat.NotebookNode:
     new = copy.copy(cell)
-    new.metadata = nbformat.from_dict({key: cell.metadata[key] for key in ("name", "tags") if key in cell.metadata})
+    new.metadata = _node({key: cell.metadata[key] for key in ("name", "tags") if key in cell.metadata})
     new.outputs = plain_outputs(cell, executed, picture, names(notebook.edition.code)["notebook"])
     if [set(output.get("data", {})) for output in new.outputs] != [set(o.get("data", {})) for o in cell.outputs]:
         new.metadata["tags"] = sorted({*new.metadata.get("tags", []), CHANGED})

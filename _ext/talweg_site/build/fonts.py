@@ -57,7 +57,7 @@ class Face:
         """The face with these characters alone."""
         if self is MATH:
             return math_font.cut(node_modules, chars)
-        place = {"wght": self.weight, "opsz": 60} if self.display else None
+        place: dict[str, float] | None = {"wght": self.weight, "opsz": 60} if self.display else None
         return cutting.cut(self.sources(node_modules), chars, place)
 
 

@@ -35,7 +35,7 @@ def width_of(cell: nodes.Element) -> int:
     return total
 
 
-def lines_of(rows: list[list[nodes.Element]]) -> int:
+def lines_of(rows: Sequence[Sequence[nodes.Element]]) -> int:
     """About how many lines a table takes whose columns are equally wide."""
     return sum(max(-(-width_of(cell) * len(row) // LINE) for cell in row) for row in rows)
 

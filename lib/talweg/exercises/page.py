@@ -15,6 +15,7 @@ import torch
 from talweg import i18n
 from talweg.exercises import loader
 from talweg.exercises.judge import judge
+from talweg.exercises.kinds import Code
 from talweg.i18n import gettext as _
 
 __all__ = ["run"]
@@ -31,6 +32,11 @@ def run(language: str, name: str, code: str) -> str:
     str
         JSON with `state` and `text`, as `judge` gives them, and what the code has `printed`.
 
+    Raises
+    ------
+    ValueError
+        The exercise is not of the kind 'code'.
+
     Examples
     --------
     >>> from talweg.exercises.page import run
@@ -39,6 +45,8 @@ def run(language: str, name: str, code: str) -> str:
     """
     i18n.use(language)
     entry = loader.entry(name)
+    if not isinstance(entry, Code):
+        raise ValueError(f"only exercises of kind 'code' are run; {name!r} is of kind {entry.kind!r}")
     texts = loader.texts_of(entry.chapter, language)[name]
     printed = io.StringIO()
     with contextlib.redirect_stdout(printed):

@@ -211,7 +211,7 @@ def rate(name: str, surface: str, kappa: float = REFERENCE_KAPPA) -> float:
     return float(f"{value * REFERENCE_KAPPA / kappa:.4g}") if in_proportion else value
 
 
-def _preset(preset: Mapping[str, Any]) -> dict[str, Any]:
+def _preset(preset: dict[str, Any]) -> dict[str, Any]:
     """A preset of setup.json with all that it does not say."""
     whole = {"kappa": REFERENCE_KAPPA, "start": SETUP["surfaces"][preset["surface"]]["start"]} | preset
     return whole | {"methods": [_complete(method, whole["surface"], whole["kappa"]) for method in preset["methods"]]}

@@ -132,9 +132,9 @@ def contour(
             raise ValueError("surface must have finite values to draw, and positive ones for log=True")
     kind = _color_scale(torch.cat([one.z.flatten() for one in surfaces.values()]).double().cpu(), levels, log)
     with drawing(height=MAP if len(surfaces) == 1 else WIDE_MAP, columns=len(surfaces)) as (figure, several):
-        drawn = None
+        drawn = []
         for axes, (name, one) in zip(several, surfaces.items(), strict=True):
-            drawn = axes.contourf(one.x.cpu(), one.y.cpu(), one.z.double().cpu(), cmap="cividis", **kind)
+            drawn.append(axes.contourf(one.x.cpu(), one.y.cpu(), one.z.double().cpu(), cmap="cividis", **kind))
             x, y, _ = one.lowest()
             axes.plot(x, y, "+", color=HIGH, markersize=9, markeredgewidth=1.5)
             if path is not None:
@@ -145,7 +145,7 @@ def contour(
             axes.grid(False)
         several[0].set_ylabel(label(labels[1]))
         place: dict[str, Any] = {} if len(surfaces) == 1 else {"orientation": "horizontal", "aspect": 40}
-        bar = figure.colorbar(drawn, ax=several, label=label(z), **place)
+        bar = figure.colorbar(drawn[-1], ax=several, label=label(z), **place)
         if log:
             _decades(bar)
 

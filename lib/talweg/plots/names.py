@@ -45,9 +45,10 @@ def name_ends(axes: Axes, named: Sequence[tuple[str, Line2D]], levels: Mapping[f
     """
     axes.figure.draw_without_rendering()  # lays the axes out  # pyright: ignore[reportAttributeAccessIssue]
     right = axes.get_xlim()[1]
-    ends = [(name, line.get_color(), _end(axes, line)) for name, line in named]
-    ends += [(label(name), FRAME, numpy.array([right, height])) for height, name in (levels or {}).items()]
-    ends = sorted((end for end in ends if end[2] is not None), key=lambda row: row[2][1])
+    lasts = [(name, line.get_color(), _end(axes, line)) for name, line in named]
+    ends = [(name, color, end) for name, color, end in lasts if end is not None]
+    ends += [(label(name), FRAME, (right, height)) for height, name in (levels or {}).items()]
+    ends.sort(key=lambda row: row[2][1])
     if not ends:
         return
     heights = axes.transAxes.inverted().transform([axes.transData.transform(end) for *_, end in ends])[:, 1]
@@ -91,14 +92,15 @@ def mark_levels(axes: Axes, horizontal: Mapping[float, str] | None, vertical: Ma
         )  # fmt: skip
 
 
-def _end(axes: Axes, line: Line2D) -> numpy.ndarray | None:
+def _end(axes: Axes, line: Line2D) -> tuple[float, float] | None:
     """The last point of a line that is drawn, moved into the frame; None where nothing is."""
     points = numpy.asarray(line.get_xydata(), dtype=float)
     drawn = points[numpy.isfinite(axes.transData.transform(points)).all(1)]
     if not len(drawn):
         return None
     (left, right), (bottom, top) = sorted(axes.get_xlim()), sorted(axes.get_ylim())
-    return numpy.clip(drawn[-1], (left, bottom), (right, top))
+    x, y = numpy.clip(drawn[-1], (left, bottom), (right, top))
+    return float(x), float(y)
 
 
 def _line_height(axes: Axes) -> float:

@@ -82,7 +82,10 @@ class Tensor(np.ndarray):
     def mm(self, other: Any) -> Tensor:
         return self @ other
 
-    mv = matmul = dot = mm
+    mv = matmul = mm
+
+    def dot(self, other: Any) -> Tensor:
+        return self.mm(other)
 
     def pow(self, exponent: Any) -> Tensor:
         return self**exponent
@@ -110,25 +113,25 @@ class Tensor(np.ndarray):
         return self.var(dim, unbiased, correction, keepdim).sqrt()
 
     def abs(self) -> Tensor:
-        return np.abs(self)
+        return _tensor(np.abs(_plain(self)))
 
     def sqrt(self) -> Tensor:
-        return np.sqrt(self)
+        return _tensor(np.sqrt(_plain(self)))
 
     def square(self) -> Tensor:
-        return np.square(self)
+        return _tensor(np.square(_plain(self)))
 
     def exp(self) -> Tensor:
-        return np.exp(self)
+        return _tensor(np.exp(_plain(self)))
 
     def log(self) -> Tensor:
-        return np.log(self)
+        return _tensor(np.log(_plain(self)))
 
     def sign(self) -> Tensor:
-        return np.sign(self)
+        return _tensor(np.sign(_plain(self)))
 
     def relu(self) -> Tensor:
-        return np.maximum(self, 0)
+        return _tensor(np.maximum(_plain(self), 0))
 
 
 def _plain(value: Any) -> Any:

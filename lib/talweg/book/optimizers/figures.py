@@ -72,6 +72,7 @@ def _arrival(preset: dict[str, Any], method: dict[str, Any]) -> int:
         record=("trajectory",),
         **values,
     )
+    assert run.trajectory is not None  # it is what was recorded
     [minimum], (low, high) = known["minima"], known["view"]
     there = (run.trajectory - run.trajectory.new_tensor(minimum)).abs().amax(1) <= 0.01 * (high - low)
     return int((~there).nonzero().max()) + 1
