@@ -245,5 +245,5 @@ def test_build_warns_of_claims_and_sentences_without_each_other_and_of_cells_tha
     ledger = BeautifulSoup((pages / "claims.html").read_text(encoding="utf-8"), "html.parser")
     row = ledger.find(id="claim-b-2")
     assert (
-        "Ein anderer Satz mit" in row.get_text() and row.find("em").get_text() == "anderer" and row.find(class_="math")
+        "Ein anderer Satz mit" in row.get_text() and row.find("em").get_text() == "anderer" and row.find("math")
     )

@@ -16,7 +16,7 @@ from .conftest import parsed
 CODES = ("es", "de", "zh", "ru")
 HTML_LANG = {"es": "es", "de": "de", "zh": "zh-CN", "ru": "ru"}
 # Latin words that may stand in the chrome of a Russian or Chinese page: names, licences, file types.
-NAMES = {"Talweg", "Español", "Deutsch", "Colab", "Binder", "PDF", "GitHub", "CC", "BY", "MIT", "Esc"}
+NAMES = {"Talweg", "Español", "Deutsch", "Colab", "Binder", "PDF", "GitHub", "CC", "BY", "MIT", "Esc", "SVG", "PNG"}
 
 
 def pages(folder: Path, code: str) -> dict[str, BeautifulSoup]:
@@ -65,8 +65,8 @@ def chrome_words(page: BeautifulSoup) -> set[str]:
     texts = list(json.loads(page.find(id="talweg-words").get_text()).values())
     labelled = page.find_all(attrs={"aria-label": True}) + page.find_all(attrs={"title": True})
     for tag in labelled:
-        if "reference" in tag.get("class", []):
-            continue  # a citation shows the entry of the bibliography
+        if "reference" in tag.get("class", []) or tag.find_parent(class_=["talweg-widget", "static-figure-box"]):
+            continue  # a citation shows the entry of the bibliography; figures are the chapter's own
         texts += [tag.get("aria-label", ""), tag.get("title", "")]
     texts += [tag["placeholder"] for tag in page.find_all(attrs={"placeholder": True})]
     for part in (page.header, page.footer, page.find(class_="launch"), page.find(class_="prev-next")):
