@@ -45,7 +45,7 @@ BOX = """
   const widget = figure.querySelector(".talweg-widget");
   if (widget?.dataset.state === "failed") return {broken: true};
   if (widget && !widget.dataset.state) return null;  // a still picture is there until the figure is
-  const drawn = [...figure.querySelectorAll("canvas, svg, .js-plotly-plot")];
+  const drawn = [...figure.querySelectorAll("canvas, svg, .js-plotly-plot, .tw-prediction")];
   if (!drawn.some((node) => node.getBoundingClientRect().width > 40)) return null;
   const parts = [...figure.children].filter((node) => node.localName !== "figcaption");
   const boxes = parts.map((node) => node.getBoundingClientRect()).filter((box) => box.width && box.height);
