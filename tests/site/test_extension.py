@@ -244,6 +244,4 @@ def test_build_warns_of_claims_and_sentences_without_each_other_and_of_cells_tha
     assert "vnd.talweg.claim" not in (pages / "gradient-descent.html").read_text(encoding="utf-8")
     ledger = BeautifulSoup((pages / "claims.html").read_text(encoding="utf-8"), "html.parser")
     row = ledger.find(id="claim-b-2")
-    assert (
-        "Ein anderer Satz mit" in row.get_text() and row.find("em").get_text() == "anderer" and row.find("math")
-    )
+    assert "Ein anderer Satz mit" in row.get_text() and row.find("em").get_text() == "anderer" and row.find("math")
