@@ -104,7 +104,7 @@ def test_the_reader_chooses_how_much_code_is_shown_and_the_choice_stays(wide: An
     counted = (
         "const seen = (selector) => [...document.querySelectorAll(selector)]"
         ".filter((node) => node.checkVisibility({contentVisibilityAuto: true}) && node.offsetHeight > 0).length;"
-        "return [seen('.code-fold .highlight'), seen('p.claim'), seen('div.cell figure img')]"
+        "return [seen('.code-fold .highlight'), seen('p.claim'), seen('div.cell figure .static-figure-box')]"
     )
     try:
         wide.open(f"{code}/{chapter}.html")

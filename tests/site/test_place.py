@@ -253,7 +253,13 @@ def test_a_tour_with_the_keyboard(browser: Any, code: str, name: str) -> None:
     browser.open(f"{code}/{name}.html")
     tab_to(browser, ".skip-link", 1)
     tab_to(browser, ".brand", 2)
-    tab_to(browser, ".search-open", 1)
+    tab_to(browser, ".code-view", 1)
+    chosen = "const now = document.querySelector('.code-view input:focus:checked');"
+    chosen += "return [now.value, getComputedStyle(now.nextElementSibling).outlineStyle]"
+    for key, value in ((Keys.ARROW_LEFT, "text"), (Keys.ARROW_RIGHT, "results")):
+        ActionChains(browser.driver).send_keys(key).perform()
+        assert browser.run(chosen) == [value, "solid"]
+    tab_to(browser, ".search-open", 1)  # the three choices are one stop
     ActionChains(browser.driver).send_keys(Keys.ENTER).perform()
     assert browser.run("return document.activeElement.id") == "search-input"
     ActionChains(browser.driver).send_keys(Keys.ESCAPE).perform()
