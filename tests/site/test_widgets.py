@@ -47,6 +47,11 @@ return arguments[1].map((value) => {
   return [root.dataset.state, said.textContent.replace(/\\s+/g, " ").trim(), rest.length];
 });
 """
+# The article without what is no widget. Widgets and their style sheets stay where they are: a sheet that moves is loaded anew.
+ONLY_WIDGETS = """
+const kept = ".tw, .tw *, link[rel=stylesheet], :has(.tw, link[rel=stylesheet])";
+document.querySelectorAll(`article.page :not(${kept})`).forEach((part) => part.remove());
+"""
 # What the reader has done is forgotten, as by the button of the progress list.
 FORGET = """
 localStorage.clear();
@@ -407,6 +412,11 @@ def changed(handle: Any, name: str) -> str:
     return "" if (now := handle.get_attribute("aria-label")) == name else now
 
 
+# Sliders that a sentence need not speak of: what a surface says does not depend on the side from which one looks at it, and a
+# norm in equilibrium stands where it stands "wherever it starts". The picture shows them.
+UNSAID = ("turn", "tilt", "start")
+
+
 # A sentence that comes late and is longer moves what stands below it: the mouse may miss, and tries again.
 
 
@@ -416,13 +426,20 @@ def pressed(page: Any, slider: Any) -> str:
     return slider.get_attribute("aria-valuetext")
 
 
+def calm(shown: Callable[[], str]) -> str:
+    """What is shown once it stays the same."""
+    now = shown()
+    return calm(shown) if within(0.6, lambda: shown() != now) else now
+
+
 def moves(page: Any, slider: Any, shown: Callable[[], str]) -> bool:
     """Whether what is shown goes with a slider that keys and the mouse move.
 
     The sentence comes a quarter of a second after the last movement, and later after a long sum. So it is waited for after
-    each movement: two movements in a row may end where the first one began.
+    each movement: two movements in a row may end where the first one began. What is still to come of an earlier movement,
+    of another slider, is waited for too: it is no answer to this one.
     """
-    before, sight = slider.get_attribute("aria-valuetext"), shown()
+    before, sight = slider.get_attribute("aria-valuetext"), calm(shown)
     slider.send_keys(*[Keys.ARROW_LEFT] * 40)
     keyed = slider.get_attribute("aria-valuetext")
     followed = keyed != before and within(5, lambda: shown() != sight)
@@ -441,6 +458,25 @@ def dragged(page: Any, handle: Any) -> bool:
     return True
 
 
+def guessed(box: Any) -> list[str]:
+    """What a prediction of an order says when its first item moves down, and after the answer, with the numbers beside it."""
+    items = "return [...arguments[0].querySelectorAll('.tw-yours li > span')].map((item) => item.textContent)"
+    order, invited = box.parent.execute_script(items, box), said(box)
+    truth = box.find_element(By.CSS_SELECTOR, ".tw-truth")
+    assert not truth.is_displayed()
+    box.find_element(By.CSS_SELECTOR, ".tw-yours [data-by='1']").send_keys(Keys.ENTER)
+    moved = until(lambda: said(box) not in ("", invited) and said(box))
+    assert order[0] in moved
+    assert box.parent.execute_script(items, box) == [order[1], order[0], *order[2:]]
+    box.find_element(By.CSS_SELECTOR, ".tw-reveal").click()
+    compared = until(lambda: said(box) not in ("", moved) and said(box))
+    truth = box.find_element(By.CSS_SELECTOR, ".tw-truth")
+    assert truth.is_displayed()
+    # The list is closed with the answer: the guess stays what it was.
+    box.find_element(By.CSS_SELECTOR, ".tw-yours [data-by='-1']:not([aria-disabled='false'])")
+    return [moved, compared, truth.text]
+
+
 class TestFigures:
     """A class, so that pytest-xdist may give it a worker of its own: it takes as long as all that stands before it."""
 
@@ -457,8 +493,7 @@ class TestFigures:
             for slider in box.find_elements(By.CSS_SELECTOR, "input[type=range]"):
                 if not slider.is_enabled() or not slider.is_displayed():
                     continue
-                # What a surface says does not depend on the side from which one looks at it.
-                shown = panel if slider.get_attribute("name") in ("turn", "tilt") else said
+                shown = panel if slider.get_attribute("name") in UNSAID else said
                 assert moves(page, slider, lambda: shown(box)), slider.get_attribute("name")  # noqa: B023
                 heard.append(said(box))
                 number = slider.find_element(By.XPATH, "../input[@type='text']")
@@ -470,6 +505,8 @@ class TestFigures:
                 keyed = until(lambda handle=handle, name=name: changed(handle, name))
                 until(lambda handle=handle, name=keyed: dragged(page, handle) and changed(handle, name))
                 heard.append(said(box))
+            if "tw-prediction" in box.get_attribute("class"):
+                heard += guessed(box)
             for button in box.find_elements(By.CSS_SELECTOR, ".tw-controls > button"):
                 picture = panel(box)
                 button.click()
@@ -522,7 +559,7 @@ def test_widgets_are_accessible_after_use(page: Any, chapter: str, axe: str) -> 
     for name in more:
         reply(page, name, "12345")
     # axe-core looks at what is behind each word: without the rest of the page that takes a tenth of the time.
-    page.run("document.querySelector('article.page').replaceChildren(...document.querySelectorAll('.tw'))")
+    page.run(ONLY_WIDGETS)
     findings = {}
     for width in (1280, 390):
         page.size(width)
