@@ -32,7 +32,9 @@ async function painted(source, svg) {
 
 export async function compose(el) {
   const figure = el.firstElementChild;
-  const parts = [...figure.querySelectorAll(".tw-panels, .tw-legend")].filter((part) => part.getClientRects().length);
+  // Panels that the page sets among other things (display: contents) have no box of their own: then each of them is a part.
+  const seen = [...figure.querySelectorAll(".tw-panels, .tw-panels > div, .tw-legend")].filter((part) => part.getClientRects().length);
+  const parts = seen.filter((part) => !seen.some((other) => other !== part && other.contains(part)));
   const boxes = (parts.length ? parts : [figure]).map((part) => [part, part.getBoundingClientRect()]);
   const width = Math.ceil(Math.max(...boxes.map(([, box]) => box.width)) + 2 * MARGIN);
   const height = Math.ceil(boxes.reduce((sum, [, box]) => sum + box.height + MARGIN, MARGIN));

@@ -244,11 +244,14 @@ def test_a_picture_holds_what_is_seen_and_its_fonts(page: Any, code: str, place:
           image.src = URL.createObjectURL(new Blob([text], { type: "image/svg+xml" }));
           await image.decode();
           const names = [...el.querySelectorAll(".tw-title, .tw-legend")].map((one) => one.textContent.trim().slice(0, 6));
-          return { text, names, width: image.width, words: svg.textContent };
+          const panels = [svg.querySelectorAll("svg").length, el.querySelectorAll(".tw-panels svg").length];
+          return { text, names, panels, width: image.width, words: svg.textContent };
         });
         """,
         f"#{label} .talweg-widget",
     )
+    drawn, shown = made["panels"]
+    assert drawn == shown >= 2, "every panel once, and the legend's signs"
     assert made["width"] > 500 and all(name in made["words"] for name in made["names"])
     assert "var(" not in made["text"] and "color(srgb" not in made["text"] and 'class="' not in made["text"]
     assert "@font-face" in made["text"] and "url(data:" in made["text"]

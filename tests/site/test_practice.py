@@ -123,6 +123,7 @@ def test_code_is_judged_on_the_page_and_an_endless_loop_is_stopped(wide: Any, mo
     words = exercise("gd-code").words
     feedback = {key: text.replace("`", "") for key, text in loader.texts(code)["gd-code"].feedback.items()}
     wide.open(f"{code}/{chapter}.html")
+    wide.wake()
     box = '.tw-exercise[data-exercise="gd-code"]'
     wait_for(wide, f"return document.querySelector('{box} .tw-open')")
     wide.run("localStorage.clear()")
