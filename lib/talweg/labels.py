@@ -97,6 +97,7 @@ LABELS = {
     "val_error": N_("Validation error"),
     "val_loss": N_("Validation loss"),
     "variance": N_("Variance"),
+    "weight_decay": N_("Weight decay λ"),
     "weight_norm": N_("Weight norm"),
     "works": N_("Step sizes that work"),
 }
