@@ -237,3 +237,13 @@ def test_a_borrowed_script_is_compared_as_what_was_made():
     widgets._hold_scripts_once(stored)
     assert stored["b" * 32]["state"]["_esm"] != draws and stored["b" * 32]["state"]["_css"] == ""
     assert widgets.with_scripts(stored) == made | other
+
+
+def test_an_svg_is_as_good_as_the_png_beside_it():
+    """Its coordinates differ in their last digits from one processor to the next."""
+    one, other = (
+        {"output_type": "display_data", "data": {"image/png": "x", "image/svg+xml": svg}} for svg in ("a", "b")
+    )
+    assert difference(Unfolder().unfold([one], {}), Unfolder().unfold([other], {})) == ""
+    other["data"]["image/png"] = "y"
+    assert "data.image/png" in difference(Unfolder().unfold([one], {}), Unfolder().unfold([other], {}))

@@ -35,6 +35,7 @@ CAN_COPY = sys.platform == "linux"  # elsewhere a copy of a process (fork) may n
 THIS_CPU, WITH_MISTAKES = "this-cpu", "with-mistakes"  # variants of the check; the second includes the first
 TIMEOUT = 300  # seconds a cell may take; three times that with its mistakes
 NO_TESTS = 5  # pytest's exit status when nothing was collected
+NBVAL = Path(__file__).with_name("nbval.cfg")
 EXTENSION = 'get_config().InteractiveShellApp.extensions = ["talweg_site.check.listening"]\n'
 
 
@@ -99,6 +100,7 @@ def run_nbval(
     environment = {key: value for key, value in os.environ.items() if key != "TALWEG_DATA"} | variables
     command = [sys.executable, "-m", "pytest", "-c", os.devnull, "--rootdir", str(root), "-p", "no:cacheprovider"]
     command += ["-q", "--nbval", "--nbval-current-env", "--nbval-cell-timeout", str(3 * TIMEOUT if told else TIMEOUT)]
+    command += ["--nbval-sanitize-with", str(NBVAL)]
     # spreading has a price of its own: a worker needs two seconds to start
     command += ["-n", str(min(jobs, len(notebooks))), "--dist", "loadfile"] if min(jobs, len(notebooks)) > 1 else []
     return subprocess.run([*command, *map(str, notebooks)], env=environment, cwd=root, check=False).returncode

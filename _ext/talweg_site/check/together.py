@@ -17,6 +17,7 @@ from talweg_site.author.widgets import with_scripts
 from talweg_site.chapter import USE
 
 VIEW = "application/vnd.jupyter.widget-view+json"
+SVG = "image/svg+xml"  # the last digits of its coordinates depend on the processor; the PNG beside it is compared
 FOLDER, EDITIONS = "TALWEG_CHECK_FOLDER", "TALWEG_CHECK_EDITIONS"  # environment: where a kernel tells, and for which
 NOTHING_RUN = ""  # the key before the first cell
 SEEN = ("output_type", "name", "text", "data")  # of an output: what a page may show
@@ -44,6 +45,8 @@ class Unfolder:
         """The outputs of the next cell, without what no page shows. states: of the widgets by their names."""
         kept = [{key: output[key] for key in SEEN if key in output} for output in outputs]
         for output in kept:
+            if SVG in output.get("data", {}):
+                output["data"] = {kind: data for kind, data in output["data"].items() if kind != SVG}
             if VIEW in (data := output.get("data", {})):
                 output["data"] = data | {VIEW: self._unfolded(data[VIEW]["model_id"], states)}
         return kept
