@@ -64,12 +64,17 @@ def root() -> Path:
     return Path(__file__).parents[2]
 
 
+def write_settings(top: Path) -> None:
+    """What notebooks for readers are made with: the address, the order of the chapters, words."""
+    (top / "_config.yml").write_text(CONFIG)
+    (top / "_toc.yml").write_text("parts: [{numbered: 2, chapters: [{file: page}]}]\n")
+    (top / "locale").symlink_to(Path(__file__).parents[2] / "locale")
+
+
 @pytest.fixture
 def make_book(tmp_path: Path) -> Callable[..., Path]:
     """Write chapters/<lang>/page.md for each language and return the folder that holds `chapters`."""
-    (tmp_path / "_config.yml").write_text(CONFIG)
-    (tmp_path / "_toc.yml").write_text("parts: [{numbered: 2, chapters: [{file: page}]}]\n")
-    (tmp_path / "locale").symlink_to(Path(__file__).parents[2] / "locale")
+    write_settings(tmp_path)
 
     def make(languages: tuple[str, ...] = ("es", "de", "zh", "ru"), page: str = PAGE, name: str = "page") -> Path:
         for language in languages:

@@ -24,6 +24,8 @@ def test_chapters_run_again_are_byte_identical(root, tmp_path):
     names = sorted(path.stem for path in (root / "chapters" / edition).glob("*.ipynb") if path.stem != "index")
     chosen = ["index", names[turn // len(EDITIONS) % len(names)]]
     shutil.copytree(root / "chapters" / edition, tmp_path / "chapters" / edition)
+    for name in ("_config.yml", "_toc.yml", "references.bib", "glossary.yml", "locale", "notebooks"):
+        (shutil.copytree if (root / name).is_dir() else shutil.copy)(root / name, tmp_path / name)
     command = [
         sys.executable,
         "-m",

@@ -14,6 +14,8 @@ from talweg_site.check import mistakes, nbcheck
 from talweg_site.check.copies import in_a_copy
 from talweg_site.check.together import Unfolder, difference
 
+from .conftest import write_settings
+
 SPEAKING = """
 ```{code-cell} ipython3
 :name: setup
@@ -79,6 +81,7 @@ new = "number + 1; print('never seen')"
 def stored(tmp_path_factory):
     """Two executed editions of a page that speaks, made once, beside a library that says nothing."""
     top = tmp_path_factory.mktemp("speaking")
+    write_settings(top)
     front = "---\njupytext: {text_representation: {extension: .md, format_name: myst, format_version: 0.13}}\n"
     front += "kernelspec: {display_name: Python 3, language: python, name: python3}\n---\n"
     for code in ("es", "de"):
